@@ -1,0 +1,70 @@
+"""Workers, their replicas and the calls that they hold, as a snapshot shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ReplicaState(StrEnum):
+    LOADING = "LOADING"
+    AWAKE = "AWAKE"
+    DRAINING = "DRAINING"
+    ASLEEP = "ASLEEP"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentCall:
+    """A call that a replica holds; ``running`` is False while it waits in the engine's queue."""
+
+    call_id: str
+    attempt: int
+    router_epoch: int
+    output_tokens: int
+    prompt_tokens: int
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1."""
+
+    model: str
+    state: ReplicaState
+    generation: int
+    max_num_seqs: int
+    lookahead: int = 0
+    num_running: int = 0
+    num_waiting: int = 0
+    kv_cache_usage: float = 0.0
+    calls: tuple[ResidentCall, ...] = ()
+    reserved: bool = False
+    error: str = ""
+    start_s: float = 0.0
+    max_model_len: int = 0
+    prefix_cache_hit_rate: float = 0.0
+    weights_bytes: int = 0
+    kv_capacity_tokens: int = 0
+    engine: str = ""
+    load_progress: float = 0.0
+
+    @property
+    def takes_calls(self) -> bool:
+        return self.state is ReplicaState.AWAKE and not self.reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process. ``incarnation`` rises with each start, ``sequence`` with each snapshot of it."""
+
+    worker_id: str
+    address: str
+    incarnation: int
+    replicas: tuple[Replica, ...]
+    accelerator: str = "cpu"
+    draining: bool = False
+    memory_total_bytes: int = 0
+    memory_free_bytes: int = 0
+    num_accelerators: int = 1
+    sequence: int = 0
