@@ -160,7 +160,11 @@ class Config(BaseSettings):
     """Everything. See docs/configuration.md for the table."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
 
     cache_dir: Path = Path("~/.cache/catenary")
