@@ -1,0 +1,202 @@
+"""The router: which call goes next, to which worker. Synchronous; one owner task feeds it events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from catenary.core.router.events import (
+    Assign,
+    GatewayLeft,
+    Offered,
+    ProfileChanged,
+    Reject,
+    Released,
+    RouterAction,
+    RouterEvent,
+    SnapshotArrived,
+    Tick,
+    Withdrawn,
+    WorkerLost,
+)
+from catenary.core.router.pool import Pool
+from catenary.core.router.settings import RouterSettings
+from catenary.model.dispatch import NEVER, PoolState, QueuedCall
+from catenary.model.outcome import Outcome
+from catenary.model.profile import EngineProfile
+from catenary.model.worker import Worker
+from catenary.policy.ordering import ORDERINGS
+from catenary.policy.routing import ROUTINGS, RoutingContext
+
+
+class RouterCore:
+    """``handle(event, now)`` returns placements and rejections. ``profiles`` names the known models."""
+
+    def __init__(self, settings: RouterSettings, profiles: Mapping[str, EngineProfile]) -> None:
+        self.settings = settings
+        self.pools = {model: Pool(model, profile, settings) for model, profile in profiles.items()}
+        self.workers: dict[str, Worker] = {}
+        self._order = ORDERINGS[settings.ordering]
+        self._route = ROUTINGS[settings.routing]
+        self._model_of: dict[str, str] = {}
+        self._handlers: dict[type, Callable[[Any, float], list[RouterAction]]] = {
+            Offered: self._offered,
+            Withdrawn: self._withdrawn,
+            Released: self._released,
+            SnapshotArrived: self._snapshot,
+            WorkerLost: self._worker_lost,
+            GatewayLeft: self._gateway_left,
+            ProfileChanged: self._profile_changed,
+            Tick: self._tick,
+        }
+
+    def handle(self, event: RouterEvent, now: float) -> list[RouterAction]:
+        return self._handlers[type(event)](event, now)
+
+    def pool_states(self, now: float) -> list[PoolState]:
+        return [pool.state(now) for pool in self.pools.values()]
+
+    def _offered(self, event: Offered, now: float) -> list[RouterAction]:
+        call = event.call
+        pool = self.pools.get(call.model)
+        if pool is None:
+            return [Reject(call, Outcome.NO_WORKERS, f"unknown model {call.model!r}")]
+        resident = pool.resident(call.call_id)
+        if resident is not None:
+            if resident.call.attempt >= call.attempt:
+                return []
+            pool.release(call.call_id)
+        if pool.num_queued >= self.settings.queue_limit and call.call_id not in self._model_of:
+            bound = self.settings.queue_limit
+            return [Reject(call, Outcome.REJECTED_CAPACITY, f"queue of {call.model} holds its bound of {bound} calls")]
+        self._model_of[call.call_id] = call.model
+        self._enqueue(pool, call)
+        return self._schedule(pool, now)
+
+    def _enqueue(self, pool: Pool, call: QueuedCall) -> None:
+        pool.queue.remove(call.call_id)
+        pool.late.remove(call.call_id)
+        if call.late:
+            pool.late.push(call, call.ready_at)
+            return
+        key = self._order(call, pool.predicted_s(call, call.output.q50))
+        lost_at = NEVER
+        if self.settings.shed_lost and call.lost_finish != NEVER:
+            lost_at = call.lost_finish - pool.predicted_s(call, call.output.q10)
+        pool.queue.push(call, key, lost_at)
+
+    def _withdrawn(self, event: Withdrawn, now: float) -> list[RouterAction]:
+        pool = self._pool_of(event.call_id)
+        if pool is None:
+            return []
+        waiting = pool.queue.get(event.call_id) or pool.late.get(event.call_id)
+        if waiting is not None and waiting.attempt <= event.attempt:
+            self._forget(pool, event.call_id)
+        return []
+
+    def _released(self, event: Released, now: float) -> list[RouterAction]:
+        pool = self._pool_of(event.call_id)
+        if pool is None:
+            return []
+        resident = pool.resident(event.call_id)
+        if resident is None or resident.call.attempt != event.attempt:
+            return []
+        pool.release(event.call_id)
+        self._model_of.pop(event.call_id, None)
+        if event.output_tokens:
+            pool.observe(resident.call, event.output_tokens)
+        return self._schedule(pool, now)
+
+    def _snapshot(self, event: SnapshotArrived, now: float) -> list[RouterAction]:
+        worker = event.worker
+        known = self.workers.get(worker.worker_id)
+        if known is not None and (known.incarnation, known.sequence) > (worker.incarnation, worker.sequence):
+            return []
+        self.workers[worker.worker_id] = worker
+        actions: list[RouterAction] = []
+        shown = {replica.model for replica in worker.replicas}
+        for model, pool in self.pools.items():
+            if model not in shown and worker.worker_id in pool.replicas:
+                self._gone(pool.remove_worker(worker.worker_id))
+        for replica in worker.replicas:
+            held = self.pools.get(replica.model)
+            if held is not None:
+                self._gone(held.update(worker, replica, now))
+                actions += self._schedule(held, now)
+        return actions
+
+    def _worker_lost(self, event: WorkerLost, now: float) -> list[RouterAction]:
+        self.workers.pop(event.worker_id, None)
+        for pool in self.pools.values():
+            self._gone(pool.remove_worker(event.worker_id))
+        return []
+
+    def _gateway_left(self, event: GatewayLeft, now: float) -> list[RouterAction]:
+        for pool in self.pools.values():
+            for call in pool.queue.calls() + pool.late.calls():
+                if call.gateway_id == event.gateway_id:
+                    self._forget(pool, call.call_id)
+        return []
+
+    def _profile_changed(self, event: ProfileChanged, now: float) -> list[RouterAction]:
+        pool = self.pools.get(event.profile.model)
+        if pool is not None:
+            pool.profile = event.profile
+        return []
+
+    def _tick(self, event: Tick, now: float) -> list[RouterAction]:
+        actions: list[RouterAction] = []
+        for pool in self.pools.values():
+            for resident in pool.expired(now):
+                pool.release(resident.call.call_id)
+                self._model_of.pop(resident.call.call_id, None)
+            actions += self._schedule(pool, now)
+        return actions
+
+    def _schedule(self, pool: Pool, now: float) -> list[RouterAction]:
+        actions: list[RouterAction] = []
+        while (call := pool.queue.first()) is not None:
+            assigned = self._place(pool, call, now)
+            if assigned is None:
+                break
+            pool.queue.remove(call.call_id)
+            actions.append(assigned)
+        for lost in pool.queue.pop_lost(now):
+            self._model_of.pop(lost.call_id, None)
+            actions.append(Reject(lost, Outcome.EXPIRED, "could no longer end in time while it waited"))
+        late_seats = max(1, int(self.settings.late_share * pool.num_seats))
+        while (call := pool.late.first()) is not None:
+            if len(pool.queue) and pool.num_late >= late_seats:
+                break
+            assigned = self._place(pool, call, now)
+            if assigned is None:
+                break
+            pool.late.remove(call.call_id)
+            actions.append(assigned)
+        return actions
+
+    def _place(self, pool: Pool, call: QueuedCall, now: float) -> Assign | None:
+        if not pool.replicas:
+            return None
+        context = RoutingContext(now, pool.profile, pool.traffic, pool.num_placed)
+        decision = self._route(call, list(pool.replicas.values()), context)
+        if decision.worker_id is None:
+            return None
+        load = pool.reserve(call, decision.worker_id, decision.expected_finish, now)
+        latest_start = now
+        if call.latest_finish != NEVER:
+            latest_start = call.latest_finish - pool.predicted_s(call, call.output.q50)
+        return Assign(call, load.worker_id, load.address, latest_start, decision.reason)
+
+    def _pool_of(self, call_id: str) -> Pool | None:
+        model = self._model_of.get(call_id)
+        return self.pools[model] if model is not None else None
+
+    def _forget(self, pool: Pool, call_id: str) -> None:
+        pool.queue.remove(call_id)
+        pool.late.remove(call_id)
+        self._model_of.pop(call_id, None)
+
+    def _gone(self, residents: list[Any]) -> None:
+        for resident in residents:
+            self._model_of.pop(resident.call.call_id, None)

@@ -1,0 +1,148 @@
+"""One model's replicas, the calls placed on them and the calls that wait."""
+
+from __future__ import annotations
+
+from catenary.core.router.queue import CallQueue
+from catenary.core.router.settings import RouterSettings
+from catenary.model.dispatch import PoolState, QueuedCall, ReplicaLoad, Resident
+from catenary.model.profile import EngineProfile
+from catenary.model.worker import Replica, ReplicaState, Worker
+from catenary.policy.prediction import Traffic, duration_s, loaded_step_s, remaining_tokens, seat_work_s
+
+SMOOTHING = 0.05
+
+
+class Pool:
+    """Reservations and queues of one model. Only the router's core changes it."""
+
+    def __init__(self, model: str, profile: EngineProfile, settings: RouterSettings) -> None:
+        self.model = model
+        self.profile = profile
+        self.settings = settings
+        self.queue = CallQueue()
+        self.late = CallQueue()
+        self.replicas: dict[str, ReplicaLoad] = {}
+        self.starting: dict[str, Replica] = {}
+        self.placed: dict[str, ReplicaLoad] = {}
+        self.num_placed = 0
+        self.num_late = 0
+        self.traffic = Traffic()
+
+    @property
+    def num_queued(self) -> int:
+        return len(self.queue) + len(self.late)
+
+    @property
+    def num_seats(self) -> int:
+        return sum(replica.max_num_seqs for replica in self.replicas.values())
+
+    def resident(self, call_id: str) -> Resident | None:
+        load = self.placed.get(call_id)
+        return load.residents.get(call_id) if load else None
+
+    def reserve(self, call: QueuedCall, worker_id: str, expected_finish: float, now: float) -> ReplicaLoad:
+        load = self.replicas[worker_id]
+        load.residents[call.call_id] = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish)
+        self.placed[call.call_id] = load
+        self.num_placed += 1
+        self.num_late += call.late
+        for block in call.prefix_hashes:
+            load.prefixes.pop(block, None)
+            load.prefixes[block] = None
+        while len(load.prefixes) > self.settings.max_prefixes:
+            del load.prefixes[next(iter(load.prefixes))]
+        return load
+
+    def release(self, call_id: str) -> Resident | None:
+        load = self.placed.pop(call_id, None)
+        if load is None:
+            return None
+        resident = load.residents.pop(call_id)
+        self.num_late -= resident.call.late
+        return resident
+
+    def observe(self, call: QueuedCall, output_tokens: int) -> None:
+        """Follow the sizes of the calls that finish here."""
+        old = self.traffic
+        self.traffic = Traffic(
+            old.mean_prompt + SMOOTHING * (call.prompt_tokens - old.mean_prompt),
+            old.mean_output + SMOOTHING * (output_tokens - old.mean_output),
+            old.interference,
+        )
+
+    def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
+        """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
+        if not replica.takes_calls:
+            self.starting.pop(worker.worker_id, None)
+            if replica.state is ReplicaState.LOADING:
+                self.starting[worker.worker_id] = replica
+            return self._leave(worker.worker_id, keep_residents=replica.state is ReplicaState.DRAINING)
+        self.starting.pop(worker.worker_id, None)
+        load = self.replicas.get(worker.worker_id)
+        if load is None or load.address != worker.address:
+            gone = self._leave(worker.worker_id, keep_residents=False)
+            load = ReplicaLoad(worker.worker_id, worker.address, self.model, replica.max_num_seqs, replica.lookahead)
+            self.replicas[worker.worker_id] = load
+        else:
+            gone = []
+            load.max_num_seqs, load.lookahead = replica.max_num_seqs, replica.lookahead
+        return gone + self._reconcile(load, replica, now)
+
+    def remove_worker(self, worker_id: str) -> list[Resident]:
+        self.starting.pop(worker_id, None)
+        return self._leave(worker_id, keep_residents=False)
+
+    def expired(self, now: float) -> list[Resident]:
+        residents = (load.residents[call_id] for call_id, load in self.placed.items())
+        return [resident for resident in residents if not resident.confirmed and resident.expires_at < now]
+
+    def state(self, now: float) -> PoolState:
+        waiting = self.queue.calls() + self.late.calls()
+        queued = sum(seat_work_s(self.profile, c.prompt_tokens, c.output.mean, self.traffic) for c in waiting)
+        running = sum(
+            max(0.0, resident.expected_finish - now)
+            for load in self.replicas.values()
+            for resident in load.residents.values()
+        )
+        starts = [max(0.0, self.profile.start_s * (1 - r.load_progress)) for r in self.starting.values()]
+        return PoolState(
+            model=self.model,
+            num_replicas=len(self.replicas),
+            num_seats=self.num_seats,
+            num_running=len(self.placed),
+            num_queued=self.num_queued,
+            queued_work_s=queued,
+            running_work_s=running,
+            num_starting=len(self.starting),
+            ready_in_s=min(starts, default=0.0),
+            interference=self.traffic.interference,
+            mean_prompt_tokens=self.traffic.mean_prompt,
+            mean_output_tokens=self.traffic.mean_output,
+        )
+
+    def predicted_s(self, call: QueuedCall, output_tokens: float) -> float:
+        """Duration on a full engine."""
+        return duration_s(self.profile, call.prompt_tokens, output_tokens, self.profile.max_num_seqs, self.traffic)
+
+    def _leave(self, worker_id: str, *, keep_residents: bool) -> list[Resident]:
+        load = self.replicas.pop(worker_id, None)
+        if load is None or keep_residents:
+            return []
+        return [gone for call_id in list(load.residents) if (gone := self.release(call_id)) is not None]
+
+    def _reconcile(self, load: ReplicaLoad, replica: Replica, now: float) -> list[Resident]:
+        held = {call.call_id: call for call in replica.calls}
+        step = loaded_step_s(self.profile, max(1, len(load.residents)), self.traffic)
+        gone = []
+        for call_id, resident in list(load.residents.items()):
+            seen = held.get(call_id)
+            if seen is not None and seen.attempt == resident.call.attempt:
+                resident.confirmed = True
+                resident.output_tokens = seen.output_tokens
+                if seen.running and seen.output_tokens:
+                    left = remaining_tokens(resident.call.output, seen.output_tokens)
+                    resident.expected_finish = now + left * step
+            elif resident.confirmed:
+                gone.append(resident)
+                self.release(call_id)
+        return gone

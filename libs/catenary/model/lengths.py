@@ -1,0 +1,19 @@
+"""Output lengths that nobody knows yet, as quantiles in tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LengthEstimate:
+    """q10, median, q90 and mean of the tokens still to be generated."""
+
+    q10: float
+    q50: float
+    q90: float
+    mean: float
+
+    @classmethod
+    def exactly(cls, tokens: float) -> LengthEstimate:
+        return cls(tokens, tokens, tokens, tokens)

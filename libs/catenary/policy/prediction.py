@@ -1,0 +1,53 @@
+"""How long a call takes on a continuously batching engine that others share.
+
+While a call decodes, its engine also prefills the calls that take the seats of those that end. With ``batch`` sequences
+of ``mean_output`` tokens each, ``batch / mean_output`` prefills fall on every step, so the loaded step is
+``step(batch) + batch / mean_output * prefill(mean_prompt)``. Predicting by the unloaded step makes doomed runs look
+feasible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catenary.model.lengths import LengthEstimate
+from catenary.model.profile import EngineProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Mean tokens of the calls that share an engine, and measured over predicted duration of recent ones."""
+
+    mean_prompt: float = 256.0
+    mean_output: float = 128.0
+    interference: float = 1.0
+
+
+def loaded_step_s(profile: EngineProfile, batch: float, traffic: Traffic) -> float:
+    """Seconds from one token of a sequence to its next, among ``batch`` sequences in all."""
+    context = batch * (traffic.mean_prompt + traffic.mean_output / 2)
+    step = profile.step_s(batch, context)
+    others = max(0.0, batch - 1)
+    if others and traffic.mean_output > 0:
+        step += others / traffic.mean_output * profile.prefill_s(traffic.mean_prompt)
+    return step * profile.correction * traffic.interference
+
+
+def duration_s(
+    profile: EngineProfile, prompt_tokens: float, output_tokens: float, batch: float, traffic: Traffic
+) -> float:
+    """Seconds from the engine's first work on a call to its last token."""
+    fixed = profile.overhead_s + profile.prefill_s(prompt_tokens)
+    return fixed * profile.correction + max(0.0, output_tokens) * loaded_step_s(profile, batch, traffic)
+
+
+def seat_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: float, traffic: Traffic) -> float:
+    """Seconds for which a call holds one seat of a full engine."""
+    return duration_s(profile, prompt_tokens, output_tokens, profile.max_num_seqs, traffic)
+
+
+def remaining_tokens(estimate: LengthEstimate, done: int) -> float:
+    """Median of the tokens still to come, given ``done``: past the median the tail is taken as memoryless."""
+    left = estimate.q50 - done
+    tail = max(1.0, (estimate.q90 - estimate.q50) / 3)
+    return max(left, tail)

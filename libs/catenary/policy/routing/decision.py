@@ -1,0 +1,27 @@
+"""What a routing policy is given and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catenary.model.profile import EngineProfile
+from catenary.policy.prediction import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingContext:
+    """The moment, the pool's prediction and how many calls this pool has placed before (for round robin)."""
+
+    now: float
+    profile: EngineProfile
+    traffic: Traffic
+    num_placed_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingDecision:
+    """The replica picked, or None: the call waits. ``expected_finish`` in monotonic seconds."""
+
+    worker_id: str | None
+    reason: str
+    expected_finish: float = 0.0
