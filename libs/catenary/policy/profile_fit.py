@@ -1,7 +1,7 @@
 """From measured points to the coefficients of an iteration model.
 
-An iteration that admits prompts of n tokens into a batch takes ``sum(prefill(n)) + step(batch, context)`` and gives each
-sequence one token. Decode points fix the step; what a first token takes beyond one step fixes prefill and overhead.
+An iteration that admits prompts of n tokens into a batch takes ``sum(prefill(n)) + step(batch, context)`` and gives
+each sequence one token. Decode points fix the step; what a first token takes beyond one fixes prefill and overhead.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ SHORTEST_S = 1e-6
 HUBER_SCALES = 1.345
 LEAST_SCALE = 0.002
 REWEIGHTINGS = 10
+TIE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,10 @@ def predict_point_s(profile: EngineProfile, point: GridPoint) -> float:
 def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     """Rule: non-negative least squares on relative errors, outlying points weighed down (Huber), steps before prefill.
 
-    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: fewer coefficients,
-    then the order base, token, token^2. Trade-off: steps are fitted from decode points alone, so an engine that admits
-    prompts unevenly cannot bend them. Source: the form follows Vidur; weights after Huber, Robust Statistics.
+    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: fewer
+    coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points alone, so an
+    engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after Huber, Robust
+    Statistics.
 
     Raises:
         ValueError: there is no decode or no prefill point.
@@ -56,13 +58,12 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     prefill = [p for p in points if p.point.kind is not PointKind.DECODE]
     if not decode or not prefill:
         raise ValueError(f"points: {len(decode)} decode and {len(prefill)} prefill; at least one of each is needed")
-    steps = _solve([[1.0, p.point.batch, p.point.context_tokens] for p in decode], _seconds(decode), _seconds(decode))
+    rows = [[1.0, p.point.batch, p.point.context_tokens] for p in decode]
+    steps = _solve(rows, [p.measured_s for p in decode], _scales(decode))
     profile = replace(base, step_base_s=steps[0], step_seq_s=steps[1], step_context_s=steps[2])
-    beyond = [
-        p.measured_s - profile.step_s(p.point.batch, p.point.context_tokens) for p in prefill
-    ]
+    beyond = [p.measured_s - profile.step_s(p.point.batch, p.point.context_tokens) for p in prefill]
     rows = [_prefill_row(p.point) for p in prefill]
-    coefficients = _solve(rows, beyond, _seconds(prefill))
+    coefficients = _solve(rows, beyond, _scales(prefill))
     profile = replace(
         profile,
         prefill_base_s=coefficients[0],
@@ -78,7 +79,7 @@ def _prefill_row(point: GridPoint) -> list[float]:
     return [k, k * n, k * n * n, 1.0]
 
 
-def _seconds(points: Sequence[ProfilePoint]) -> list[float]:
+def _scales(points: Sequence[ProfilePoint]) -> list[float]:
     return [max(p.measured_s, SHORTEST_S) for p in points]
 
 
@@ -105,18 +106,19 @@ def non_negative_least_squares(matrix: Array, target: Array) -> Array:
     norms = np.linalg.norm(matrix, axis=0)
     scaled = matrix / np.where(norms > 0, norms, 1.0)
     best = np.zeros(matrix.shape[1])
-    least = float(np.linalg.norm(target))
+    least = whole = float(np.linalg.norm(target))
     for size in range(1, matrix.shape[1] + 1):
         for support in combinations(range(matrix.shape[1]), size):
             part, _, rank, _ = np.linalg.lstsq(scaled[:, support], target, rcond=1e-10)
             if rank < size or np.any(part < 0):
                 continue
             error = float(np.linalg.norm(scaled[:, support] @ part - target))
-            if error < least * (1 - 1e-9):
+            if error < least - TIE * whole:
                 least = error
                 best = np.zeros(matrix.shape[1])
                 best[list(support)] = part
-    return best / np.where(norms > 0, norms, 1.0)
+    result: Array = best / np.where(norms > 0, norms, 1.0)
+    return result
 
 
 def _with_residuals(profile: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:

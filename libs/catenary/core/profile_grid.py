@@ -1,0 +1,74 @@
+"""Which points of an engine are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catenary.model.profile_point import GridPoint, PointKind
+
+KV_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBounds:
+    """What the engine can hold: tokens of one sequence, seats, tokens of all (0: not bounded)."""
+
+    max_model_len: int
+    max_num_seqs: int
+    kv_capacity_tokens: int = 0
+
+    def holds(self, point: GridPoint) -> bool:
+        tokens = point.prompt_tokens + point.output_tokens
+        if tokens > self.max_model_len or point.batch > self.max_num_seqs:
+            return False
+        return not self.kv_capacity_tokens or tokens * point.batch <= KV_SHARE * self.kv_capacity_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class GridShape:
+    """Lengths in tokens; each is used where the engine holds it."""
+
+    prefill_prompts: tuple[int, ...]
+    mixed_prompts: tuple[int, ...]
+    decode_prompts: tuple[int, ...]
+    output_tokens: int
+    batch_factor: int
+
+
+QUICK = GridShape((16, 128, 512, 1024), (32,), (32, 512), 24, 4)
+FULL = GridShape((16, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (32, 256), (32, 256, 1024, 4096), 48, 2)
+
+
+def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
+    """The points, cheap ones first.
+
+    Short engines get prompts scaled to what they hold, so there is at least one point of each kind.
+
+    Raises:
+        ValueError: the engine holds fewer than 8 tokens.
+    """
+    if bounds.max_model_len < 8:
+        raise ValueError(f"max_model_len: {bounds.max_model_len} is below 8, the least that a profile needs")
+    shape = QUICK if quick else FULL
+    output = min(shape.output_tokens, bounds.max_model_len // 2)
+    longest = bounds.max_model_len - output
+    batches = _batches(bounds.max_num_seqs, shape.batch_factor)
+    points = [GridPoint(PointKind.PREFILL, n, 1) for n in _within(shape.prefill_prompts, longest)]
+    for n in _within(shape.mixed_prompts, longest):
+        points += [GridPoint(PointKind.MIXED, n, 1, batch) for batch in batches if batch > 1]
+    for n in _within(shape.decode_prompts, longest):
+        points += [GridPoint(PointKind.DECODE, n, output, batch) for batch in batches]
+    return tuple(point for point in points if bounds.holds(point))
+
+
+def _batches(seats: int, factor: int) -> list[int]:
+    """1, factor, factor^2 ... and the number of seats."""
+    batches = [1]
+    while batches[-1] * factor < seats:
+        batches.append(batches[-1] * factor)
+    return [*batches, seats] if seats > 1 else batches
+
+
+def _within(lengths: tuple[int, ...], longest: int) -> list[int]:
+    fitting = [n for n in lengths if n <= longest]
+    return fitting or [longest]

@@ -1,0 +1,51 @@
+"""One measurement of an engine: which point comes next, and what has been seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from catenary.core.profile_grid import EngineBounds, plan_grid
+from catenary.model.profile import EngineProfile
+from catenary.model.profile_point import GridPoint, ProfilePoint
+from catenary.policy.profile_fit import Fit, fit_profile
+
+
+@dataclass(slots=True)
+class ProfileSession:
+    """Goes through the grid once, then again until each point has ``repeats`` samples or ``budget_s`` is used up.
+
+    The first round is complete whatever the budget, so that a slow engine still gets a profile.
+    """
+
+    points: tuple[GridPoint, ...]
+    started: float
+    repeats: int = 3
+    budget_s: float = 45.0
+    samples: dict[GridPoint, list[float]] = field(default_factory=dict)
+    taken: int = 0
+
+    @classmethod
+    def plan(cls, bounds: EngineBounds, quick: bool, now: float) -> ProfileSession:
+        points = plan_grid(bounds, quick)
+        return cls(points, now) if quick else cls(points, now, repeats=5, budget_s=900.0)
+
+    @property
+    def total(self) -> int:
+        return len(self.points) * self.repeats
+
+    def next_point(self, now: float) -> GridPoint | None:
+        """The point to measure now; None when the session is complete."""
+        if self.taken >= self.total:
+            return None
+        if self.taken >= len(self.points) and now - self.started >= self.budget_s:
+            return None
+        return self.points[self.taken % len(self.points)]
+
+    def record(self, point: GridPoint, seconds: float) -> None:
+        self.samples.setdefault(point, []).append(seconds)
+        self.taken += 1
+
+    def fit(self, base: EngineProfile) -> Fit:
+        """Raises ValueError where no point of a kind has been measured."""
+        return fit_profile(base, [ProfilePoint(p, median(seen), len(seen)) for p, seen in self.samples.items()])

@@ -1,0 +1,163 @@
+"""Profiles between the model, the wire and JSON files in the fields of catenary.v1.Profile."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import tempfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+
+from catenary.model.profile import EngineProfile
+from catenary.model.profile_point import GridPoint, PointKind, ProfilePoint, ProfileRecord
+from catenary.v1 import profile_pb2 as pb
+
+ORIGINS = ("measured", "emulated", "assumed")
+MAX_FILE_BYTES = 4 << 20
+WIDE_INTEGERS = (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64)
+
+
+class ProfileError(Exception):
+    """A profile cannot be used. The text names the field, its value and the bound."""
+
+
+def profile_to_proto(profile: EngineProfile) -> pb.Profile:
+    """Without points, residuals and time."""
+    return pb.Profile(**{field.name: getattr(profile, field.name) for field in fields(EngineProfile)})
+
+
+def profile_from_proto(message: pb.Profile) -> EngineProfile:
+    """Without points, residuals and time; a correction of 0 reads as 1.
+
+    Raises:
+        ProfileError: a number is negative or not finite, the model is empty, or the origin is unknown.
+    """
+    values = {field.name: getattr(message, field.name) for field in fields(EngineProfile)}
+    values["correction"] = values["correction"] or 1.0
+    values["origin"] = values["origin"] or "measured"
+    for name, value in values.items():
+        if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
+            raise ProfileError(f"{name}: {value} must be finite and not negative")
+    if not values["model"]:
+        raise ProfileError("model: is empty; give the name of the model that was measured")
+    if values["origin"] not in ORIGINS:
+        raise ProfileError(f"origin: {values['origin']!r} is none of {', '.join(ORIGINS)}")
+    return EngineProfile(**values)
+
+
+def record_to_proto(record: ProfileRecord) -> pb.Profile:
+    """With everything that was measured."""
+    message = profile_to_proto(record.profile)
+    message.points.extend(_point_to_proto(point) for point in record.points)
+    message.residual_median = record.residual_median
+    message.residual_p95 = record.residual_p95
+    if record.measured_unix_s:
+        message.measure_time.FromMicroseconds(round(record.measured_unix_s * 1e6))
+    return message
+
+
+def record_from_proto(message: pb.Profile) -> ProfileRecord:
+    """Raises ProfileError as profile_from_proto does, and for a point of unknown kind."""
+    return ProfileRecord(
+        profile_from_proto(message),
+        tuple(_point_from_proto(point) for point in message.points),
+        message.residual_median,
+        message.residual_p95,
+        message.measure_time.ToMicroseconds() / 1e6,
+    )
+
+
+def _point_to_proto(point: ProfilePoint) -> pb.ProfilePoint:
+    return pb.ProfilePoint(
+        kind=point.point.kind.value,
+        prompt_tokens=point.point.prompt_tokens,
+        output_tokens=point.point.output_tokens,
+        batch=point.point.batch,
+        measured_s=point.measured_s,
+        fitted_s=point.fitted_s,
+        repeats=point.repeats,
+        context_tokens=point.point.context_tokens,
+    )
+
+
+def _point_from_proto(message: pb.ProfilePoint) -> ProfilePoint:
+    try:
+        kind = PointKind(message.kind)
+    except ValueError:
+        raise ProfileError(f"points.kind: {message.kind!r} is none of {', '.join(PointKind)}") from None
+    point = GridPoint(kind, message.prompt_tokens, message.output_tokens, message.batch)
+    return ProfilePoint(point, message.measured_s, message.repeats, message.fitted_s)
+
+
+def load_profile_file(path: Path) -> EngineProfile:
+    """The profile in ``path``, without its points.
+
+    Raises:
+        ProfileError: the file is missing, too large, no JSON, or holds an unknown field or a wrong value.
+    """
+    try:
+        return profile_from_proto(_read(path))
+    except ProfileError as error:
+        raise ProfileError(f"{path}: {error}") from error
+
+
+def load_record_file(path: Path) -> ProfileRecord:
+    """The profile in ``path`` with its points. Raises ProfileError as load_profile_file does."""
+    try:
+        return record_from_proto(_read(path))
+    except ProfileError as error:
+        raise ProfileError(f"{path}: {error}") from error
+
+
+def save_record_file(path: Path, record: ProfileRecord) -> None:
+    """Write ``path`` atomically, creating its folder. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record_as_json(record_to_proto(record)), indent=1) + "\n"
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".profile-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def record_as_json(message: pb.Profile) -> dict[str, Any]:
+    """Fields under their proto names, 64-bit integers as numbers."""
+    values = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    for field in pb.Profile.DESCRIPTOR.fields:
+        if field.type in WIDE_INTEGERS and field.name in values:
+            values[field.name] = int(values[field.name])
+    return values
+
+
+def profile_file_name(profile: EngineProfile) -> str:
+    """``<model>--<accelerator>.json`` with the accelerator in lower case, letters and digits only."""
+    slug = re.sub(r"[^a-z0-9]+", "-", profile.accelerator.lower()).strip("-") or "unknown"
+    return f"{profile.model}--{slug}.json"
+
+
+def find_profile_file(name: str, config_path: Path | None) -> Path:
+    """``name`` beside the configuration file or else in the working directory; the latter also where neither exists."""
+    if config_path is not None and (beside := config_path.resolve().parent / name).exists():
+        return beside
+    return Path(name)
+
+
+def _read(path: Path) -> pb.Profile:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ProfileError(f"is larger than {MAX_FILE_BYTES} bytes")
+        return json_format.Parse(path.read_text(), pb.Profile())
+    except OSError as error:
+        raise ProfileError(f"cannot be read: {error.strerror}") from error
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise ProfileError(f"is no profile: {error}") from error

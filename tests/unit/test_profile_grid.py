@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from catenary.core.profile_grid import EngineBounds, plan_grid
+from catenary.model.profile_point import PointKind
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@given(st.integers(8, 100_000), st.integers(1, 1024), st.booleans())
+def test_each_point_is_within_the_engine_and_no_kind_is_missing(length: int, seats: int, quick: bool) -> None:
+    bounds = EngineBounds(length, seats)
+    points = plan_grid(bounds, quick)
+    assert len(points) == len(set(points)) <= 120
+    assert all(p.prompt_tokens >= 1 and p.output_tokens >= 1 for p in points)
+    assert all(p.prompt_tokens + p.output_tokens <= length and p.batch <= seats for p in points)
+    assert {PointKind.PREFILL, PointKind.DECODE} <= {p.kind for p in points}
+    assert max(p.batch for p in points) == seats
+
+
+@given(st.integers(64, 100_000))
+def test_the_batch_never_holds_more_tokens_than_the_cache(capacity: int) -> None:
+    points = plan_grid(EngineBounds(4096, 64, capacity), quick=False)
+    assert all((p.prompt_tokens + p.output_tokens) * p.batch <= capacity for p in points)
+
+
+def test_the_quick_grid_is_a_small_part() -> None:
+    bounds = EngineBounds(2048, 16)
+    assert len(plan_grid(bounds, quick=True)) < len(plan_grid(bounds, quick=False)) / 2
+
+
+def test_an_engine_too_short_to_measure_is_refused_with_the_bound() -> None:
+    with pytest.raises(ValueError, match="max_model_len: 7 is below 8"):
+        plan_grid(EngineBounds(7, 1), quick=True)
