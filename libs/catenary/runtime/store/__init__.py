@@ -1,0 +1,1 @@
+"""What services share through Redis. Every key begins with ``catenary:``; values are protobuf bytes."""

@@ -1,0 +1,15 @@
+"""How the store refuses."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store answered with an error."""
+
+
+class StoreUnavailable(StoreError):
+    """The store gave no answer in time. What was sent may or may not be written."""
+
+
+class StoreFull(StoreError):
+    """A bound of the store is reached. Nothing was written."""

@@ -1,0 +1,78 @@
+"""Scripts on runs. Each is atomic, takes its time from the server and compares the owner's epoch.
+
+Times in the index and the expiries are microseconds since 1970 of the server's clock.
+"""
+
+from __future__ import annotations
+
+from catenary.runtime.store.script import Script
+
+_NOW = """
+local function now_us()
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000000 + tonumber(t[2])
+end
+"""
+
+# KEYS: run, index, expiries. ARGV: run_id, owner, epoch, spec_digest, header, max_runs, ttl_s, key prefix.
+CREATE = Script(
+    _NOW
+    + """
+local have = redis.call('HMGET', KEYS[1], 'spec_digest', 'owner', 'epoch')
+if have[1] then return {0, have[1], have[2], have[3]} end
+local now = now_us()
+for _, id in ipairs(redis.call('ZRANGE', KEYS[3], '-inf', now, 'BYSCORE', 'LIMIT', 0, 64)) do
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  redis.call('UNLINK', ARGV[8] .. id, ARGV[8] .. id .. ':events')
+end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return {-1} end
+local newest = redis.call('ZRANGE', KEYS[2], 0, 0, 'REV', 'WITHSCORES')
+local score = now
+if newest[2] and tonumber(newest[2]) >= now then score = tonumber(newest[2]) + 1 end
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'epoch', ARGV[3], 'spec_digest', ARGV[4], 'header', ARGV[5])
+redis.call('EXPIRE', KEYS[1], ARGV[7])
+redis.call('ZADD', KEYS[2], string.format('%.0f', score), ARGV[1])
+redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[7]) * 1000000), ARGV[1])
+return {1, ARGV[4], ARGV[2], ARGV[3]}
+"""
+)
+
+# KEYS: run, events, expiries.
+# ARGV: run_id, epoch, ttl_ms ('' unless final), has header, header, events already stored (-1: unknown), event...
+APPEND = Script(
+    _NOW
+    + """
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
+local skip = 0
+if ARGV[6] ~= '-1' then
+  local stored = redis.call('LLEN', KEYS[2])
+  if stored < tonumber(ARGV[6]) then
+    return redis.error_reply('ERR gap in the events: ' .. stored .. ' stored, the next one follows ' .. ARGV[6])
+  end
+  skip = stored - tonumber(ARGV[6])
+end
+local first = redis.call('EXISTS', KEYS[2]) == 0
+for i = 7 + skip, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'header', ARGV[5]) end
+if ARGV[3] ~= '' then
+  redis.call('HSET', KEYS[1], 'final', '1')
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  redis.call('ZADD', KEYS[3], string.format('%.0f', now_us() + tonumber(ARGV[3]) * 1000), ARGV[1])
+elseif first then
+  local left = redis.call('PTTL', KEYS[1])
+  if left > 0 then redis.call('PEXPIRE', KEYS[2], left) end
+end
+return 1
+"""
+)
+
+# KEYS: run. ARGV: owner, epoch before, epoch after.
+TAKE_OVER = Script(
+    """
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', ARGV[3])
+return 1
+"""
+)

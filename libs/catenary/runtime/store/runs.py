@@ -1,0 +1,158 @@
+"""Runs and their numbered events."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from catenary.runtime.store.errors import StoreFull
+from catenary.runtime.store.run_scripts import APPEND, CREATE, TAKE_OVER
+from catenary.runtime.store.writer import StoreWriter
+
+_PREFIX = "catenary:{runs}:run:"
+_INDEX = "catenary:{runs}:index"
+_EXPIRIES = "catenary:{runs}:expiries"
+_FIELDS = ("header", "owner", "epoch", "spec_digest", "final")
+_UNFINISHED_TTL_S = 7 * 86_400
+_MAX_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResult:
+    """``created`` False: the run was there; the other fields are those of the run that is stored."""
+
+    created: bool
+    spec_digest: str
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """``header`` is a serialised Run; ``final``: its last event is stored."""
+
+    run_id: str
+    header: bytes
+    owner: str
+    epoch: int
+    spec_digest: str
+    num_events: int
+    final: bool
+
+
+class RunStore:
+    """Writes compare the owner's epoch. Finished runs expire after ``retention_s``, abandoned ones after a week.
+
+    At most ``max_runs`` runs are kept, unexpired finished ones included; a further one is refused.
+    """
+
+    def __init__(self, redis: Redis, writer: StoreWriter, retention_s: float, max_runs: int) -> None:
+        self._redis = redis
+        self._writer = writer
+        self._retention_ms = math.ceil(retention_s * 1000)
+        self._max_runs = max_runs
+
+    async def create(self, run_id: str, owner: str, epoch: int, spec_digest: str, header: bytes) -> CreateResult:
+        """Store a run unless one of this id is there.
+
+        Raises:
+            StoreFull: ``max_runs`` runs are kept, or the store's memory is used up.
+            StoreUnavailable: no answer; the run may be stored, a second attempt tells.
+        """
+        reply = await self._writer.submit_script(
+            CREATE,
+            (_PREFIX + run_id, _INDEX, _EXPIRIES),
+            *(run_id, owner, epoch, spec_digest, header, self._max_runs, _UNFINISHED_TTL_S, _PREFIX),
+            parse=list,
+        )
+        if reply[0] < 0:
+            raise StoreFull(
+                f"{self._max_runs} runs are kept, the bound store.max_runs; raise it or lower store.run_retention_s"
+            )
+        return CreateResult(reply[0] == 1, reply[1].decode(), reply[2].decode(), int(reply[3]))
+
+    def append(
+        self,
+        run_id: str,
+        epoch: int,
+        events: Sequence[bytes],
+        header: bytes | None = None,
+        final: bool = False,
+        num_stored: int | None = None,
+    ) -> asyncio.Future[bool]:
+        """Append events and replace the header, in this loop turn's pipeline.
+
+        ``num_stored`` is the number of events before these; with it an append may be repeated after StoreUnavailable:
+        events already there are passed over. The future is False where another epoch owns the run or it is gone.
+        """
+        return self._writer.submit_script(
+            APPEND,
+            (_PREFIX + run_id, f"{_PREFIX}{run_id}:events", _EXPIRIES),
+            run_id,
+            epoch,
+            self._retention_ms if final else "",
+            0 if header is None else 1,
+            header or b"",
+            -1 if num_stored is None else num_stored,
+            *events,
+            parse=bool,
+        )
+
+    def take_over(self, run_id: str, owner: str, epoch: int, new_epoch: int) -> asyncio.Future[bool]:
+        """Make ``owner`` with ``new_epoch`` the owner; False where the run is gone or its epoch is not ``epoch``."""
+        if new_epoch <= epoch:
+            raise ValueError(f"new_epoch: must be over {epoch}, is {new_epoch}")
+        return self._writer.submit_script(TAKE_OVER, (_PREFIX + run_id,), owner, epoch, new_epoch, parse=bool)
+
+    async def get(self, run_id: str) -> StoredRun | None:
+        """The run, or None where it never was or has expired."""
+        (run,) = await self._read([run_id])
+        return run
+
+    async def events(self, run_id: str, after: int = 0) -> list[bytes]:
+        """The events numbered ``after + 1`` and up."""
+        events: list[bytes] = await self._redis.execute_command("LRANGE", f"{_PREFIX}{run_id}:events", after, -1)
+        return events
+
+    async def list(self, cursor: str = "", count: int = 100) -> tuple[list[StoredRun], str]:
+        """A page of at most ``count`` runs, newest first, and the cursor of the next page; "" after the last.
+
+        Raises:
+            ValueError: ``cursor`` is none that this method returned, or ``count`` is not in 1..1000.
+        """
+        if not 1 <= count <= _MAX_PAGE:
+            raise ValueError(f"count: must be in 1..{_MAX_PAGE}, is {count}")
+        if cursor and not cursor.isdigit():
+            raise ValueError(f"cursor: {cursor!r} is none that list returned")
+        newest = f"({cursor}" if cursor else "+inf"
+        page: list[Any] = await self._redis.execute_command(
+            *("ZRANGE", _INDEX, newest, "-inf", "BYSCORE", "REV", "LIMIT", 0, count, "WITHSCORES")
+        )
+        run_ids = [run_id.decode() for run_id in page[::2]]
+        runs = [run for run in await self._read(run_ids) if run is not None]
+        return runs, str(int(float(page[-1]))) if len(run_ids) == count else ""
+
+    async def _read(self, run_ids: Sequence[str]) -> Sequence[StoredRun | None]:
+        if not run_ids:
+            return []
+        pipeline = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipeline.execute_command("HMGET", _PREFIX + run_id, *_FIELDS)
+            pipeline.execute_command("LLEN", f"{_PREFIX}{run_id}:events")
+        replies = await pipeline.execute()
+        return [_stored(*item) for item in zip(run_ids, replies[::2], replies[1::2], strict=True)]
+
+
+def _stored(run_id: str, fields: Sequence[bytes | None], num_events: int) -> StoredRun | None:
+    values: Mapping[str, bytes | None] = dict(zip(_FIELDS, fields, strict=True))
+    header, owner, epoch, digest = (values[name] for name in _FIELDS[:4])
+    if header is None or owner is None or epoch is None or digest is None:
+        return None
+    return StoredRun(
+        run_id, header, owner.decode(), int(epoch), digest.decode(), num_events, values["final"] is not None
+    )
