@@ -1,0 +1,123 @@
+"""What the gateway expects of the calls of a run that have not ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catenary.core.gateway.run import ActiveRun
+from catenary.core.gateway.settings import ModelInfo
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.dispatch import PoolState
+from catenary.model.lengths import LengthEstimate
+from catenary.model.profile import EngineProfile
+from catenary.model.workflow import Call
+from catenary.policy.lengths import LengthModel
+from catenary.policy.prediction import Traffic, duration_s
+from catenary.policy.slack import PathCall, Span, of_many
+
+BYTES_PER_TOKEN = 4
+UNKNOWN_ITEMS = 4
+MAX_KEYS = 4096
+
+
+class Forecaster:
+    """Profiles, pools and what finished calls taught, turned into spans. Nothing here is random or reads a clock."""
+
+    def __init__(self, models: Mapping[str, ModelInfo], profiles: Mapping[str, EngineProfile]) -> None:
+        self.models = models
+        self.profiles = dict(profiles)
+        self.pools: dict[str, PoolState] = {}
+        self.lengths = LengthModel(MAX_KEYS)
+        self._branches: dict[tuple[str, str], tuple[int, int]] = {}
+        self._items: dict[tuple[str, str], float] = {}
+
+    def observe_branch(self, version: str, call: str, *, taken: bool) -> None:
+        seen = self._branches.get((version, call), (0, 0))
+        if seen != (0, 0) or len(self._branches) < MAX_KEYS:
+            self._branches[(version, call)] = (seen[0] + taken, seen[1] + 1)
+
+    def observe_items(self, version: str, call: str, items: int) -> None:
+        mean = self._items.get((version, call))
+        if mean is not None or len(self._items) < MAX_KEYS:
+            self._items[(version, call)] = items if mean is None else mean + 0.1 * (items - mean)
+
+    def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
+        default = self.models[call.model].default_output_tokens
+        return self.lengths.estimate(version, call.name, call.sampling, default, done)
+
+    def span(self, model: str, prompt_tokens: float, output: LengthEstimate) -> Span:
+        """The call's own duration, once it has a seat, at the pool's present batch."""
+        profile, traffic, batch = self.profiles[model], self.traffic(model), self._batch(model)
+        low, median, high = (
+            duration_s(profile, prompt_tokens, tokens, batch, traffic)
+            for tokens in (output.q10, output.q50, output.q90)
+        )
+        return Span.from_quantiles(low, median, high)
+
+    def path(self, run: ActiveRun) -> list[PathCall]:
+        """The calls of the run that have not ended, in topological order."""
+        version = run.workflow.version
+        calls = []
+        for compiled in run.workflow.calls:
+            name = compiled.call.name
+            state = run.progress.state(name)
+            if state in ("finished", "skipped"):
+                continue
+            calls.append(
+                PathCall(
+                    name,
+                    run.workflow.children(name),
+                    self._call_span(run, compiled.call),
+                    1.0 if state == "active" else self._probability(version, compiled.call),
+                )
+            )
+        return calls
+
+    def prompt_tokens(self, workflow: CompiledWorkflow, name: str, input_tokens: Mapping[str, float]) -> float:
+        """Size of a prompt that is not rendered yet: its fixed text, its inputs and the outputs that it includes."""
+        total = workflow.literal_bytes(name) / BYTES_PER_TOKEN
+        total += sum(input_tokens.get(read, 0.0) for read in workflow.reads_inputs(name))
+        for parent in workflow.calls_of_prompt(name):
+            total += self.length(workflow.version, workflow.by_name[parent].call).q50
+        return total
+
+    def _call_span(self, run: ActiveRun, call: Call) -> Span:
+        estimate = self.length(run.workflow.version, call)
+        prompt = run.known_prompts.get(call.name)
+        if prompt is None:
+            prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens)
+        span = self.span(call.model, prompt, estimate)
+        if call.for_each is None:
+            return span
+        items = run.progress.items(call.name)
+        if items is None:
+            default = min(call.max_items or UNKNOWN_ITEMS, UNKNOWN_ITEMS)
+            left = round(self._items.get((run.workflow.version, call.name), default))
+        else:
+            left = items - run.progress.done(call.name)
+        return of_many(span, left, self._free_seats(call.model))
+
+    def _probability(self, version: str, call: Call) -> float:
+        if call.when is None:
+            return 1.0
+        taken, seen = self._branches.get((version, call.name), (0, 0))
+        return (taken + 1) / (seen + 2) if seen else 1.0
+
+    def traffic(self, model: str) -> Traffic:
+        """The calls that share the pool, as the router last reported them."""
+        pool = self.pools.get(model)
+        if pool is None or pool.num_replicas == 0:
+            return Traffic()
+        return Traffic(pool.mean_prompt_tokens, pool.mean_output_tokens, pool.interference)
+
+    def _batch(self, model: str) -> float:
+        pool = self.pools.get(model)
+        if pool is None or pool.num_replicas == 0:
+            return 1.0
+        return max(1.0, min(pool.num_seats, pool.num_running + pool.num_queued + 1) / pool.num_replicas)
+
+    def _free_seats(self, model: str) -> int:
+        pool = self.pools.get(model)
+        if pool is None or pool.num_seats == 0:
+            return self.profiles[model].max_num_seqs
+        return max(1, pool.num_seats - pool.num_running)

@@ -1,0 +1,31 @@
+"""What the gateway is configured with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from catenary.model.workflow import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the gateway knows of a model: its context in tokens and the output length assumed before any is learned."""
+
+    name: str
+    max_model_len: int = 0
+    default_output_tokens: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """``late_multiple``: a late run ends EXPIRED at this multiple of its deadline. ``shed_lost`` False: deadlines are
+    measured, not acted upon. ``max_attempts`` counts placements that an engine failed."""
+
+    gateway_id: str = "gateway-0"
+    admission: str = "feasible"
+    admit_probability: float = 0.5
+    max_active_runs: int = 10_000
+    max_attempts: int = 3
+    late_multiple: float = 3.0
+    shed_lost: bool = True
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,33 @@
+"""What an admission policy is given and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from catenary.model.dispatch import PoolState
+from catenary.model.outcome import Outcome
+from catenary.model.run import Quote
+from catenary.policy.slack import Span
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionContext:
+    """``path``: the run's predicted time without queues (s); ``models`` that it calls; ``pools`` by model."""
+
+    path: Span
+    deadline_s: float | None
+    models: Collection[str]
+    pools: Mapping[str, PoolState]
+    min_probability: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionDecision:
+    """``outcome`` None: admitted. ``predicted_s`` is the median with queues."""
+
+    outcome: Outcome | None
+    reason: str
+    probability: float
+    predicted_s: float
+    quote: Quote

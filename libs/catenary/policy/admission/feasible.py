@@ -1,0 +1,50 @@
+"""A run is admitted when it is likely enough to end in time."""
+
+from __future__ import annotations
+
+from catenary.model.dispatch import PoolState
+from catenary.model.outcome import Outcome
+from catenary.model.run import Quote
+from catenary.policy.admission.decision import AdmissionContext, AdmissionDecision
+from catenary.policy.slack import Span, probability_in_time
+
+Z95 = 1.645
+
+
+def feasible(context: AdmissionContext) -> AdmissionDecision:
+    """Rule: admit when P(path with the pools' queues <= deadline) reaches ``min_probability``.
+
+    Inputs: the path's span (s), each pool's queue and seats. Tie-break: none.
+    Trade-off: refusing early saves the work that a hopeless run would spend; refusing wrongly loses a run.
+    Source: the FMware runtime of Zhang et al.; quotes as in deadline admission of InferLine and QoServe.
+    """
+    missing = [model for model in context.models if not _served(context.pools.get(model))]
+    if missing:
+        reason = f"no replica of {', '.join(sorted(missing))} is awake or on its way"
+        return AdmissionDecision(Outcome.NO_WORKERS, reason, 0.0, 0.0, Quote(0.0, 0.0))
+    waits = {model: wait_s(context.pools[model]) for model in context.models}
+    path = Span(context.path.low, context.path.median + sum(waits.values()), context.path.spread)
+    quote = Quote(path.median + Z95 * path.spread, 0.95)
+    if context.deadline_s is None:
+        return AdmissionDecision(None, "no deadline", 1.0, path.median, quote)
+    probability = probability_in_time(path, context.deadline_s)
+    if probability >= context.min_probability:
+        return AdmissionDecision(None, "likely in time", probability, path.median, quote)
+    queues = ", ".join(f"{model} {wait:.2f} s" for model, wait in sorted(waits.items()) if wait > 0) or "none"
+    reason = (
+        f"predicted {path.median:.2f} s against a deadline of {context.deadline_s:.2f} s "
+        f"(probability {probability:.2f} < {context.min_probability:.2f}; waits: {queues})"
+    )
+    return AdmissionDecision(Outcome.REJECTED_INFEASIBLE, reason, probability, path.median, quote)
+
+
+def wait_s(pool: PoolState) -> float:
+    """Seconds a call arriving now waits for a seat: the work that waits already over all seats; before any replica is
+    awake, the time to the first."""
+    if pool.num_seats == 0:
+        return pool.ready_in_s
+    return pool.queued_work_s / pool.num_seats
+
+
+def _served(pool: PoolState | None) -> bool:
+    return pool is not None and (pool.num_replicas > 0 or pool.num_starting > 0)
