@@ -29,7 +29,7 @@ def worker_from_proto(message: pb.WorkerSnapshot) -> Worker:
 
 def replica_to_proto(replica: Replica) -> pb.ReplicaSnapshot:
     return pb.ReplicaSnapshot(
-        state=state_to_proto(replica.state),
+        state=f"REPLICA_STATE_{replica.state}",
         calls=[pb.ResidentCall(**{name: getattr(call, name) for name in _CALL_FIELDS}) for call in replica.calls],
         **{name: getattr(replica, name) for name in _REPLICA_FIELDS},
     )
@@ -41,10 +41,6 @@ def replica_from_proto(message: pb.ReplicaSnapshot) -> Replica:
         calls=tuple(ResidentCall(**{name: getattr(call, name) for name in _CALL_FIELDS}) for call in message.calls),
         **{name: getattr(message, name) for name in _REPLICA_FIELDS},
     )
-
-
-def state_to_proto(state: ReplicaState) -> pb.ReplicaState:
-    return pb.ReplicaState.Value(f"REPLICA_STATE_{state}")
 
 
 def state_from_proto(state: pb.ReplicaState) -> ReplicaState:
