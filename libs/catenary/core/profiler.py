@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from catenary.core.correction import Correction
-from catenary.core.profile_grid import EngineBounds
 from catenary.core.profile_session import ProfileSession
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import ProfileRecord
@@ -73,30 +72,32 @@ class ProfilerCore:
     def _fits(self, profile: EngineProfile, model: str) -> bool:
         return profile.model == model and profile.settings_digest in ("", self.digests.get(model))
 
-    def begin(self, model: str, bounds: EngineBounds, quick: bool, now: float) -> ProfileSession | None:
-        """Start measuring; end it with ``end``. None: a measurement of this model is under way.
-
-        Raises:
-            ValueError: the engine is too small to measure.
-        """
+    def begin(self, model: str) -> bool:
+        """Start measuring ``model``; end it with ``end``. False: it is being measured."""
         if model in self.measuring:
-            return None
-        session = ProfileSession.plan(bounds, quick, now)
+            return False
         self.measuring.add(model)
-        return session
+        return True
 
     def end(self, model: str) -> None:
         self.measuring.discard(model)
 
-    def complete(self, session: ProfileSession, base: EngineProfile, unix_s: float) -> ProfileRecord:
-        """Fit the session into ``base``, keep the profile under the next version of its key and return it."""
+    def complete(
+        self, session: ProfileSession, base: EngineProfile, transport_s: float, unix_s: float
+    ) -> ProfileRecord:
+        """Fit the session into ``base`` under the next version of its key; adopt it with ``adopt``.
+
+        ``transport_s`` is what a call takes on its way to the worker and back, on top of what the points measure there.
+        """
         fit = session.fit(base)
         known = self.records.get(_key(base))
-        version = known.profile.version + 1 if known else 1
-        profile = replace(fit.profile, version=version, correction=1.0, origin="measured")
-        record = ProfileRecord(profile, fit.points, fit.residual_median, fit.residual_p95, unix_s)
-        self.adopt(record)
-        return record
+        profile = replace(
+            fit.profile,
+            version=known.profile.version + 1 if known else 1,
+            overhead_s=fit.profile.overhead_s + transport_s,
+            origin="measured",
+        )
+        return ProfileRecord(profile, fit.points, fit.residual_median, fit.residual_p95, unix_s)
 
     def report(self, calls: Iterable[FinishedCall]) -> None:
         """Correct profiles by calls that ended; calls of unknown models are ignored."""

@@ -123,6 +123,8 @@ class ProfilerConfig(Section):
     address: Address = "127.0.0.1:7452"
     profiles_dir: Path = Path("profiles")
     max_correction: float = Field(default=2.0, ge=1, le=10)
+    acquire_timeout_s: Seconds = 60.0
+    call_timeout_s: Seconds = 300.0
 
 
 class ProvisionerConfig(Section):

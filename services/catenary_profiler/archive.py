@@ -1,0 +1,75 @@
+"""Where profiles are kept: the store, and one JSON file each."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from catenary.core.profiler import ProfilerCore
+from catenary.model.profile_point import ProfileRecord
+from catenary.runtime.store.errors import StoreError
+from catenary.runtime.store.profiles import ProfileStore
+from catenary.runtime.wire.profile import (
+    ProfileError,
+    load_record_file,
+    profile_file_name,
+    record_from_proto,
+    record_to_proto,
+    save_record_file,
+)
+from redis.exceptions import RedisError
+
+MAX_FILES = 1_000
+
+
+class ProfileArchive:
+    """Keeps ``core``, the store and the files of ``folder`` in step; where one fails, the others go on."""
+
+    def __init__(self, core: ProfilerCore, store: ProfileStore, folder: Path) -> None:
+        self._core = core
+        self._store = store
+        self._folder = folder
+        self._log = structlog.get_logger()
+
+    async def load(self) -> None:
+        """Adopt what is stored, then the files that are newer, which go into the store as well."""
+        for record in await self._stored():
+            self._core.adopt(record)
+        for record in await asyncio.to_thread(self._filed):
+            if self._core.adopt(record):
+                self._core.adopt(await self._put(record))
+
+    async def keep(self, record: ProfileRecord) -> ProfileRecord:
+        """Store and file a new measurement and adopt it; returns it under the version that the store gave it."""
+        stored = await self._put(record)
+        self._core.adopt(stored)
+        try:
+            path = self._folder / profile_file_name(stored.profile)
+            await asyncio.to_thread(save_record_file, path, stored)
+        except OSError as error:
+            self._log.warning("profile not filed", folder=str(self._folder), error=str(error))
+        return stored
+
+    async def _stored(self) -> list[ProfileRecord]:
+        try:
+            return [record_from_proto(message) for message in await self._store.list()]
+        except (RedisError, StoreError, OSError, ProfileError) as error:
+            self._log.warning("stored profiles not read", error=str(error))
+            return []
+
+    async def _put(self, record: ProfileRecord) -> ProfileRecord:
+        try:
+            return record_from_proto(await self._store.put(record_to_proto(record)))
+        except (RedisError, StoreError, OSError) as error:
+            self._log.warning("profile not stored", model=record.profile.model, error=str(error))
+            return record
+
+    def _filed(self) -> list[ProfileRecord]:
+        records = []
+        for path in sorted(self._folder.glob("*--*.json"))[:MAX_FILES]:
+            try:
+                records.append(load_record_file(path))
+            except ProfileError as error:
+                self._log.warning("profile file not read", error=str(error))
+        return records

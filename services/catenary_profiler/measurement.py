@@ -1,0 +1,143 @@
+"""One measurement from the replica's reservation to the stored profile."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import grpc
+from catenary.core.profile_grid import EngineBounds
+from catenary.core.profile_session import ProfileSession
+from catenary.core.profiler import ProfilerCore
+from catenary.model.profile import EngineProfile
+from catenary.model.profile_point import GridPoint, PointKind, ProfileRecord
+from catenary.runtime import clock
+from catenary.runtime.config import Config
+from catenary.v1 import worker_service_pb2 as pb
+from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
+
+from catenary_profiler.archive import ProfileArchive
+from catenary_profiler.driver import EngineDriver
+from catenary_profiler.failure import ProfileFailed
+from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
+
+WARM_UP_TOKENS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Points measured, of how many, and what comes next."""
+
+    done: int
+    total: int
+    step: str
+
+
+class Measurement:
+    """Measures models, one measurement of each at a time."""
+
+    def __init__(
+        self, config: Config, core: ProfilerCore, archive: ProfileArchive, provisioner: ProvisionerServiceStub
+    ) -> None:
+        self._config = config
+        self._core = core
+        self._archive = archive
+        self._provisioner = provisioner
+
+    async def run(self, model: str, quick: bool, report: Callable[[Progress], None]) -> ProfileRecord:
+        """Raises ProfileFailed; the replica is given back in any case."""
+        if not self._core.begin(model):
+            raise ProfileFailed(
+                grpc.StatusCode.ALREADY_EXISTS, f"{model}: is being measured; wait for that to end", "BUSY"
+            )
+        try:
+            return await self._run(model, quick, report)
+        finally:
+            self._core.end(model)
+
+    async def _run(self, model: str, quick: bool, report: Callable[[Progress], None]) -> ProfileRecord:
+        holder = f"profiler-{secrets.token_hex(4)}"
+        report(Progress(0, 0, "waiting for a replica"))
+        timeout_s = self._config.profiler.acquire_timeout_s
+        async with reserved_replica(self._provisioner, model, holder, timeout_s) as replica:
+            watch = ReplicaWatch(replica, holder)
+            watching = asyncio.create_task(watch.run())
+            try:
+                snapshot = await watch.idle(timeout_s)
+                session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        base = self._base(replica, snapshot, watch)
+        fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
+        return await self._archive.keep(fitted)
+
+    async def _measure(
+        self,
+        replica: ReservedReplica,
+        snapshot: pb.ReplicaSnapshot,
+        holder: str,
+        quick: bool,
+        report: Callable[[Progress], None],
+    ) -> tuple[ProfileSession, float]:
+        """The session with its samples, and the median transport time of a call in seconds."""
+        bounds = self._bounds(snapshot)
+        transports = []
+        async with EngineDriver(replica.channel, replica.model, holder, self._config.profiler.call_timeout_s) as driver:
+            report(Progress(0, 0, "warming up"))
+            for batch in {1, bounds.max_num_seqs}:
+                await driver.measure(_warm_up(bounds, batch))
+            session = _plan(bounds, quick, replica.model)
+            while (point := session.next_point(clock.now())) is not None:
+                report(Progress(session.taken, session.total, point.label))
+                sample = await driver.measure(point)
+                session.record(point, sample.seconds)
+                transports.append(sample.transport_s)
+        report(Progress(session.total, session.total, "fitting"))
+        return session, median(transports)
+
+    def _bounds(self, snapshot: pb.ReplicaSnapshot) -> EngineBounds:
+        settings = self._config.models[snapshot.model]
+        return EngineBounds(
+            snapshot.max_model_len or settings.max_model_len,
+            snapshot.max_num_seqs or settings.max_num_seqs,
+            snapshot.kv_capacity_tokens,
+        )
+
+    def _base(self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, watch: ReplicaWatch) -> EngineProfile:
+        bounds = self._bounds(snapshot)
+        return EngineProfile(
+            model=replica.model,
+            accelerator=watch.worker.accelerator,
+            engine=snapshot.engine,
+            max_num_seqs=bounds.max_num_seqs,
+            max_model_len=bounds.max_model_len,
+            kv_capacity_tokens=snapshot.kv_capacity_tokens,
+            kv_bytes_per_token=self._kv_bytes_per_token(replica.worker_id, snapshot),
+            weights_bytes=snapshot.weights_bytes,
+            peak_bytes=watch.peak_bytes,
+            start_s=snapshot.start_s,
+            settings_digest=self._core.digests[replica.model],
+        )
+
+    def _kv_bytes_per_token(self, worker_id: str, snapshot: pb.ReplicaSnapshot) -> int:
+        """Known where the size of the KV cache is configured, which is on CPU workers; 0 elsewhere."""
+        worker = next((w for w in self._config.workers if w.id == worker_id), None)
+        if worker is None or worker.device != "cpu" or not snapshot.kv_capacity_tokens or not snapshot.weights_bytes:
+            return 0
+        return round(worker.kv_cache_gib * 2**30 / snapshot.kv_capacity_tokens)
+
+
+def _plan(bounds: EngineBounds, quick: bool, model: str) -> ProfileSession:
+    try:
+        return ProfileSession.plan(bounds, quick, clock.now())
+    except ValueError as error:
+        raise ProfileFailed(grpc.StatusCode.FAILED_PRECONDITION, f"{model}: {error}", "BOUNDS") from error
+
+
+def _warm_up(bounds: EngineBounds, batch: int) -> GridPoint:
+    point = GridPoint(PointKind.DECODE, 16, WARM_UP_TOKENS, batch)
+    return point if bounds.holds(point) else replace(point, prompt_tokens=1, output_tokens=1, batch=1)

@@ -1,0 +1,120 @@
+"""A replica set aside: taken from its pool through the provisioner and always given back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import structlog
+from catenary.runtime.rpc import channel, error_info
+from catenary.v1 import provisioner_service_pb2 as provisioner_pb
+from catenary.v1 import worker_service_pb2 as pb
+from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
+from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
+
+from catenary_profiler.failure import ProfileFailed
+
+RELEASE_ATTEMPTS = 5
+RELEASE_TIMEOUT_S = 2.0
+RELEASE_PAUSE_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedReplica:
+    """Where the replica is."""
+
+    model: str
+    worker_id: str
+    channel: grpc.aio.Channel
+
+
+@asynccontextmanager
+async def reserved_replica(
+    provisioner: ProvisionerServiceStub, model: str, holder: str, timeout_s: float
+) -> AsyncIterator[ReservedReplica]:
+    """Hold a replica of ``model`` for the body; it goes back to its pool however the body ends.
+
+    Raises:
+        ProfileFailed: the provisioner has none to give, or gave no answer within ``timeout_s``.
+    """
+    request = provisioner_pb.AcquireReplicaRequest(model=model, holder=holder)
+    try:
+        grant = await provisioner.AcquireReplica(request, timeout=timeout_s)
+    except grpc.RpcError as error:
+        info = error_info(error)
+        raise ProfileFailed(info.code, f"{model}: no replica to measure: {info.message}", info.reason) from error
+    try:
+        async with channel(grant.worker_address) as worker:
+            yield ReservedReplica(model, grant.worker_id, worker)
+    finally:
+        release = provisioner_pb.ReleaseReplicaRequest(model=model, worker_id=grant.worker_id, holder=holder)
+        await _release(provisioner, release)
+
+
+async def _release(provisioner: ProvisionerServiceStub, request: provisioner_pb.ReleaseReplicaRequest) -> None:
+    for attempt in range(1, RELEASE_ATTEMPTS + 1):
+        try:
+            await provisioner.ReleaseReplica(request, timeout=RELEASE_TIMEOUT_S)
+            return
+        except grpc.RpcError as error:
+            info = error_info(error)
+            structlog.get_logger().warning(
+                "replica not given back", worker=request.worker_id, attempt=attempt, error=info.message
+            )
+            await asyncio.sleep(RELEASE_PAUSE_S * attempt)
+
+
+class ReplicaWatch:
+    """The newest snapshot of a reserved replica, and the most memory seen in use on its accelerator."""
+
+    def __init__(self, replica: ReservedReplica, watcher_id: str) -> None:
+        self._replica = replica
+        self._watcher_id = watcher_id
+        self._changed = asyncio.Event()
+        self.worker = pb.WorkerSnapshot()
+        self.peak_bytes = 0
+
+    @property
+    def snapshot(self) -> pb.ReplicaSnapshot | None:
+        return next((r for r in self.worker.replicas if r.model == self._replica.model), None)
+
+    async def run(self) -> None:
+        """Follow the worker until cancelled or until it goes away."""
+        stub = WorkerServiceStub(self._replica.channel)
+        async for response in stub.WatchSnapshots(pb.WatchSnapshotsRequest(watcher_id=self._watcher_id)):
+            self.worker = response.snapshot
+            used = self.worker.memory_total_bytes - self.worker.memory_free_bytes
+            self.peak_bytes = max(self.peak_bytes, used)
+            self._changed.set()
+
+    async def idle(self, timeout_s: float) -> pb.ReplicaSnapshot:
+        """The snapshot once the replica is awake, set aside and holds no call.
+
+        Raises:
+            ProfileFailed: it is dead, or not idle within ``timeout_s``.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    found = self.snapshot
+                    if found is not None and found.state == pb.REPLICA_STATE_DEAD:
+                        raise ProfileFailed(
+                            grpc.StatusCode.UNAVAILABLE, f"{found.model}: the replica is dead: {found.error}", "WORKER"
+                        )
+                    if found is not None and _is_idle(found):
+                        return found
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise ProfileFailed(
+                grpc.StatusCode.DEADLINE_EXCEEDED,
+                f"{self._replica.model}: the replica on {self._replica.worker_id} was not idle within {timeout_s:g} s",
+                "BUSY",
+            ) from None
+
+
+def _is_idle(replica: pb.ReplicaSnapshot) -> bool:
+    return replica.state == pb.REPLICA_STATE_AWAKE and replica.reserved and not replica.calls
