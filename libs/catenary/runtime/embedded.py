@@ -60,6 +60,7 @@ class EmbeddedStore:
         """
         if self.pid is not None:
             return self.url
+        self.stop()
         self._data_dir.mkdir(parents=True, exist_ok=True)
         deadline_s = time.monotonic() + timeout_s
         self._take_lock(min(deadline_s, time.monotonic() + 5.0))

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from catenary.runtime.clock import from_remaining_us, to_remaining_us
+
+
+@pytest.mark.parametrize("budget_s", [12.5, 0.0, -3.0])
+def test_a_budget_survives_the_way_between_two_clocks(budget_s: float) -> None:
+    sender_now_s, receiver_now_s = 1_000.0, 77.0
+    remaining_us = to_remaining_us(sender_now_s + budget_s, sender_now_s)
+    assert from_remaining_us(remaining_us, receiver_now_s) == pytest.approx(receiver_now_s + budget_s)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catenary.runtime.config import ConfigError, load_config
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "catenary.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_need_no_file() -> None:
+    config = load_config(None)
+    assert config.store.url == "embedded"
+    assert config.models == {}
+
+
+def test_a_file_sets_values_and_keeps_the_other_defaults(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, "router: {queue_limit: 7}\n"))
+    assert config.router.queue_limit == 7
+    assert config.router.id == "router-0"
+
+
+def test_the_environment_overrides_the_file_value_by_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATENARY_ROUTER__QUEUE_LIMIT", "9")
+    config = load_config(write(tmp_path, "router: {queue_limit: 7, ordering: edf}\n"))
+    assert (config.router.queue_limit, config.router.ordering) == (9, "edf")
+
+
+def test_the_environment_reaches_a_value_inside_a_section_of_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATENARY_GATEWAY__LIMITS__MAX_CALLS", "3")
+    config = load_config(None)
+    assert config.gateway.limits.max_calls == 3
+    assert config.gateway.limits.max_depth == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("router: {queue_limit: 0}", ("router.queue_limit", "greater than or equal to 1", "0")),
+        ("router: {queue_limt: 1}", ("router.queue_limt", "Extra inputs are not permitted")),
+        ("router: {ordering: lifo}", ("router.ordering", "least_slack", "lifo")),
+        ("gateway: {address: nowhere}", ("gateway.address", "nowhere")),
+        ("store: {write_timeout_s: -1}", ("store.write_timeout_s", "greater than 0", "-1")),
+        ("workers: [{id: w0, models: [tiny]}]", ("w0", "unknown model 'tiny'", "known: none")),
+        ("- a list", ("must be a mapping",)),
+        ("router: {", ("is no YAML",)),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_value_and_bound(tmp_path: Path, text: str, parts: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_every_wrong_value_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, "router: {queue_limit: 0, late_share: 2}"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_wrong_value_of_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATENARY_ROUTER__LATE_SHARE", "2")
+    with pytest.raises(ConfigError, match=r"router\.late_share"):
+        load_config(None)
+
+
+def test_two_workers_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = "models: {m: {engine: emulated}}\nworkers: [{id: w, models: [m]}, {id: w, models: [m]}]"
+    with pytest.raises(ConfigError, match="'w' appears twice"):
+        load_config(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
+        load_config(tmp_path / "none.yaml")
