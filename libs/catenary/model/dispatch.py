@@ -36,6 +36,7 @@ class QueuedCall:
     priority: PriorityClass = PriorityClass.STANDARD
     late: bool = False
     prefix_hashes: tuple[int, ...] = ()
+    traceparent: str = ""
 
 
 @dataclass(slots=True)

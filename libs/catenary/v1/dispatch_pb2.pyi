@@ -20,7 +20,7 @@ class LengthEstimate(_message.Message):
     def __init__(self, q10_tokens: _Optional[int] = ..., q50_tokens: _Optional[int] = ..., q90_tokens: _Optional[int] = ..., mean_tokens: _Optional[float] = ...) -> None: ...
 
 class CallOffer(_message.Message):
-    __slots__ = ("call_id", "attempt", "model", "tenant", "workflow", "priority", "prompt_tokens", "max_tokens", "output", "latest_finish_us", "deadline_us", "late", "prefix_hashes", "rest_us", "has_deadline", "ready_us", "lost_finish_us")
+    __slots__ = ("call_id", "attempt", "model", "tenant", "workflow", "priority", "prompt_tokens", "max_tokens", "output", "latest_finish_us", "deadline_us", "late", "prefix_hashes", "rest_us", "has_deadline", "ready_us", "traceparent", "lost_finish_us")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class CallOffer(_message.Message):
     REST_US_FIELD_NUMBER: _ClassVar[int]
     HAS_DEADLINE_FIELD_NUMBER: _ClassVar[int]
     READY_US_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     LOST_FINISH_US_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     attempt: int
@@ -54,8 +55,9 @@ class CallOffer(_message.Message):
     rest_us: int
     has_deadline: bool
     ready_us: int
+    traceparent: str
     lost_finish_us: int
-    def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., model: _Optional[str] = ..., tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., priority: _Optional[_Union[_run_pb2.PriorityClass, str]] = ..., prompt_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., output: _Optional[_Union[LengthEstimate, _Mapping]] = ..., latest_finish_us: _Optional[int] = ..., deadline_us: _Optional[int] = ..., late: _Optional[bool] = ..., prefix_hashes: _Optional[_Iterable[int]] = ..., rest_us: _Optional[int] = ..., has_deadline: _Optional[bool] = ..., ready_us: _Optional[int] = ..., lost_finish_us: _Optional[int] = ...) -> None: ...
+    def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., model: _Optional[str] = ..., tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., priority: _Optional[_Union[_run_pb2.PriorityClass, str]] = ..., prompt_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., output: _Optional[_Union[LengthEstimate, _Mapping]] = ..., latest_finish_us: _Optional[int] = ..., deadline_us: _Optional[int] = ..., late: _Optional[bool] = ..., prefix_hashes: _Optional[_Iterable[int]] = ..., rest_us: _Optional[int] = ..., has_deadline: _Optional[bool] = ..., ready_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., lost_finish_us: _Optional[int] = ...) -> None: ...
 
 class CallWithdrawal(_message.Message):
     __slots__ = ("call_id", "attempt")

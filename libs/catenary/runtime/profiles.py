@@ -1,0 +1,47 @@
+"""Which profile holds for a configured model: the stored one, else its file, else an assumption that says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from catenary.model.profile import EngineProfile
+from catenary.runtime.config import Config, EngineKind, ModelConfig
+from catenary.runtime.store.profiles import ProfileStore
+from catenary.runtime.wire.profile import find_profile_file, load_profile_file, profile_from_proto
+
+
+async def load_profiles(config: Config, redis: Redis, config_path: Path | None) -> dict[str, EngineProfile]:
+    """One profile per configured model, with the seats and the context that the configuration gives it.
+
+    Raises:
+        ProfileError: a named profile file cannot be used.
+        RedisError: the store gives no answer.
+    """
+    stored = {
+        profile.model: profile
+        for profile in sorted(
+            await ProfileStore(redis).list(),
+            key=lambda profile: (profile.measure_time.ToNanoseconds(), profile.version),
+        )
+    }
+    profiles = {}
+    for name, model in config.models.items():
+        message = stored.get(name)
+        if message is not None and model.engine is EngineKind.VLLM:
+            profile = profile_from_proto(message)
+        else:
+            profile = file_or_assumed_profile(name, model, config_path)
+        profiles[name] = replace(
+            profile, model=name, max_num_seqs=model.max_num_seqs, max_model_len=model.max_model_len
+        )
+    return profiles
+
+
+def file_or_assumed_profile(name: str, model: ModelConfig, config_path: Path | None) -> EngineProfile:
+    """Raises ProfileError where the named file cannot be used."""
+    if model.profile:
+        return load_profile_file(find_profile_file(model.profile, config_path))
+    return EngineProfile(model=name)

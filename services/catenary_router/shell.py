@@ -1,0 +1,156 @@
+"""The router process: one lease, one core while it is held, streams to gateways and workers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from redis.exceptions import RedisError
+
+from catenary.core.router import Assign, ProfileChanged, RouterCore, RouterEvent, RouterSettings, Tick
+from catenary.runtime.clock import now
+from catenary.runtime.config import Config
+from catenary.runtime.profiles import load_profiles
+from catenary.runtime.rpc import GrpcServer
+from catenary.runtime.store.connection import connect
+from catenary.runtime.store.lease import Lease
+from catenary.runtime.store.workers import WorkerRegistry
+from catenary.v1 import router_service_pb2_grpc
+from catenary_router.gateways import Gateways
+from catenary_router.servicer import RouterServicer
+from catenary_router.workers import WorkerWatcher
+
+LEASE = "router"
+TICK_S = 0.02
+PROFILE_INTERVAL_S = 2.0
+REGISTRY_INTERVAL_S = 0.25
+STOP_GRACE_S = 1.0
+
+
+class RouterService:
+    """Active while it holds the lease, a standby otherwise. ``epoch`` None: a standby."""
+
+    def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._router_id = router_id
+        self._redis = connect(config.store.url)
+        self._server = GrpcServer(config.router.address)
+        self._server.add(
+            router_service_pb2_grpc.add_RouterServiceServicer_to_server,
+            RouterServicer(self),
+            "catenary.v1.RouterService",
+        )
+        self._log = structlog.get_logger()
+        self._task: asyncio.Task[None] | None = None
+        self._lease: Lease | None = None
+        self.gateways = Gateways()
+        self.core: RouterCore | None = None
+        self.epoch: int | None = None
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    async def start(self) -> None:
+        await self._server.start()
+        self._task = asyncio.create_task(self._lead(), name="router lease")
+        await self._server.set_serving(True)
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.gateways.close_all()
+        await self._server.stop(STOP_GRACE_S)
+        if self._lease is not None and self._lease.valid:
+            await asyncio.gather(self._lease.release(), return_exceptions=True)
+        await self._redis.aclose()
+
+    def handle(self, event: RouterEvent) -> None:
+        """Feed the core, if this router is active, and send what it decides."""
+        if self.core is None:
+            return
+        actions = self.core.handle(event, now())
+        for action in actions:
+            if isinstance(action, Assign):
+                self._log.debug("assigned", call=action.call.call_id, worker=action.worker_id, reason=action.reason)
+        self.gateways.send(actions)
+
+    async def _lead(self) -> None:
+        """Wait for the lease, route while it is held, wait again."""
+        ttl_s = self._config.router.lease_ttl_s
+        while True:
+            lease = Lease(self._redis, LEASE, self._router_id, self._server.address, ttl_s)
+            try:
+                epoch = await lease.acquire()
+                if epoch is not None:
+                    self._lease = lease
+                    await self._route(lease, epoch)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._log.warning("store unreachable", error=str(error))
+            await asyncio.sleep(ttl_s / 8)
+
+    async def _route(self, lease: Lease, epoch: int) -> None:
+        profiles = await load_profiles(self._config, self._redis, self._config_path)
+        router = self._config.router
+        settings = RouterSettings(
+            ordering=router.ordering,
+            routing=router.routing,
+            shed_lost=router.shed_lost,
+            queue_limit=router.queue_limit,
+            reservation_ttl_s=router.reservation_ttl_s,
+            late_share=router.late_share,
+        )
+        self.core = RouterCore(settings, profiles)
+        self.epoch = epoch
+        self._log.info("router is active", epoch=epoch)
+        watcher = WorkerWatcher(WorkerRegistry(self._redis), self._router_id, epoch, REGISTRY_INTERVAL_S, self.handle)
+        tasks = [
+            asyncio.create_task(work, name=f"router {name}")
+            for name, work in (
+                ("workers", watcher.run()),
+                ("ticks", self._tick()),
+                ("pools", self._publish_pools()),
+                ("profiles", self._follow_profiles()),
+                ("lease", lease.hold(self._lost)),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._lost()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _lost(self) -> None:
+        if self.epoch is not None:
+            self._log.info("router is a standby", epoch=self.epoch)
+        self.core = None
+        self.epoch = None
+        self.gateways.close_all()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.handle(Tick())
+
+    async def _publish_pools(self) -> None:
+        while True:
+            if self.core is not None:
+                self.gateways.publish(tuple(self.core.pool_states(now())))
+            await asyncio.sleep(self._config.router.pools_interval_s)
+
+    async def _follow_profiles(self) -> None:
+        while True:
+            await asyncio.sleep(PROFILE_INTERVAL_S)
+            try:
+                profiles = await load_profiles(self._config, self._redis, self._config_path)
+            except (RedisError, OSError, TimeoutError):
+                continue
+            for profile in profiles.values():
+                self.handle(ProfileChanged(profile))

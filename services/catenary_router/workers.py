@@ -1,0 +1,74 @@
+"""The router's eyes: one snapshot stream to each live worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import structlog
+
+from catenary.core.router import RouterEvent, SnapshotArrived, WorkerLost
+from catenary.runtime.rpc import channel
+from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
+from catenary.runtime.wire.worker import worker_from_proto
+from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
+
+RETRY_S = 0.2
+
+
+class WorkerWatcher:
+    """Follows the registry every ``interval_s`` seconds and feeds what the workers say to ``handle``."""
+
+    def __init__(
+        self,
+        registry: WorkerRegistry,
+        router_id: str,
+        epoch: int,
+        interval_s: float,
+        handle: Callable[[RouterEvent], None],
+    ) -> None:
+        self._registry = registry
+        self._router_id = router_id
+        self._epoch = epoch
+        self._interval_s = interval_s
+        self._handle = handle
+        self._tasks: dict[WorkerEntry, asyncio.Task[None]] = {}
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        try:
+            while True:
+                try:
+                    await self._follow(await self._registry.list())
+                except (OSError, TimeoutError) as error:
+                    self._log.warning("worker registry unreachable", error=str(error))
+                await asyncio.sleep(self._interval_s)
+        finally:
+            await self._stop(list(self._tasks))
+
+    async def _follow(self, entries: list[WorkerEntry]) -> None:
+        await self._stop([known for known in self._tasks if known not in entries])
+        for entry in entries:
+            if entry not in self._tasks:
+                self._tasks[entry] = asyncio.create_task(self._watch(entry), name=f"worker {entry.worker_id}")
+
+    async def _stop(self, entries: list[WorkerEntry]) -> None:
+        tasks = [self._tasks.pop(entry) for entry in entries]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, entry: WorkerEntry) -> None:
+        request = worker_service_pb2.WatchSnapshotsRequest(watcher_id=self._router_id, router_epoch=self._epoch)
+        async with channel(entry.address) as connection:
+            stub = worker_service_pb2_grpc.WorkerServiceStub(connection)
+            while True:
+                try:
+                    async for response in stub.WatchSnapshots(request):
+                        self._handle(SnapshotArrived(worker_from_proto(response.snapshot)))
+                except grpc.RpcError as error:
+                    self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
+                finally:
+                    self._handle(WorkerLost(entry.worker_id))
+                await asyncio.sleep(RETRY_S)
