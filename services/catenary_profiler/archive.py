@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from redis.exceptions import RedisError
+
 from catenary.core.profiler import ProfilerCore
 from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.store.errors import StoreError
@@ -18,7 +20,6 @@ from catenary.runtime.wire.profile import (
     record_to_proto,
     save_record_file,
 )
-from redis.exceptions import RedisError
 
 MAX_FILES = 1_000
 

@@ -10,12 +10,12 @@ from types import TracebackType
 from typing import Self
 
 import grpc
+
 from catenary.model.profile_point import GridPoint, PointKind
 from catenary.runtime import clock
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 from catenary.v1.workflow_pb2 import SamplingParams
-
 from catenary_profiler.failure import ProfileFailed
 
 FIRST_TOKEN_ID, LAST_TOKEN_ID = 256, 999

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import grpc
+
 from catenary.core.profile_grid import EngineBounds
 from catenary.core.profile_session import ProfileSession
 from catenary.core.profiler import ProfilerCore
@@ -18,7 +19,6 @@ from catenary.runtime import clock
 from catenary.runtime.config import Config
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
-
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.driver import EngineDriver
 from catenary_profiler.failure import ProfileFailed
@@ -62,17 +62,17 @@ class Measurement:
         holder = f"profiler-{secrets.token_hex(4)}"
         report(Progress(0, 0, "waiting for a replica"))
         timeout_s = self._config.profiler.acquire_timeout_s
-        async with reserved_replica(self._provisioner, model, holder, timeout_s) as replica:
-            watch = ReplicaWatch(replica, holder)
-            watching = asyncio.create_task(watch.run())
-            try:
-                snapshot = await watch.idle(timeout_s)
-                session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
-            finally:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+        async with (
+            reserved_replica(self._provisioner, model, holder, timeout_s) as replica,
+            ReplicaWatch(replica, holder) as watch,
+        ):
+            snapshot = await watch.idle(timeout_s)
+            session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
         base = self._base(replica, snapshot, watch)
-        fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
+        try:
+            fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
+        except ValueError as error:
+            raise ProfileFailed(grpc.StatusCode.FAILED_PRECONDITION, f"{model}: {error}", "BOUNDS") from error
         return await self._archive.keep(fitted)
 
     async def _measure(

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import grpc
 import structlog
+
 from catenary.runtime.rpc import channel, error_info
 from catenary.v1 import provisioner_service_pb2 as provisioner_pb
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
-
 from catenary_profiler.failure import ProfileFailed
 
 RELEASE_ATTEMPTS = 5
@@ -68,51 +70,66 @@ async def _release(provisioner: ProvisionerServiceStub, request: provisioner_pb.
 
 
 class ReplicaWatch:
-    """The newest snapshot of a reserved replica, and the most memory seen in use on its accelerator."""
+    """The newest snapshot of a reserved replica, and the most memory seen in use on its accelerator, while entered."""
 
     def __init__(self, replica: ReservedReplica, watcher_id: str) -> None:
         self._replica = replica
         self._watcher_id = watcher_id
         self._changed = asyncio.Event()
+        self._gone = False
+        self._task: asyncio.Task[None] | None = None
         self.worker = pb.WorkerSnapshot()
         self.peak_bytes = 0
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._follow())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     @property
     def snapshot(self) -> pb.ReplicaSnapshot | None:
         return next((r for r in self.worker.replicas if r.model == self._replica.model), None)
 
-    async def run(self) -> None:
-        """Follow the worker until cancelled or until it goes away."""
+    async def _follow(self) -> None:
         stub = WorkerServiceStub(self._replica.channel)
-        async for response in stub.WatchSnapshots(pb.WatchSnapshotsRequest(watcher_id=self._watcher_id)):
-            self.worker = response.snapshot
-            used = self.worker.memory_total_bytes - self.worker.memory_free_bytes
-            self.peak_bytes = max(self.peak_bytes, used)
+        try:
+            async for response in stub.WatchSnapshots(pb.WatchSnapshotsRequest(watcher_id=self._watcher_id)):
+                self.worker = response.snapshot
+                used = self.worker.memory_total_bytes - self.worker.memory_free_bytes
+                self.peak_bytes = max(self.peak_bytes, used)
+                self._changed.set()
+        except grpc.RpcError as error:
+            structlog.get_logger().warning("worker not followed", error=error_info(error).message)
+        finally:
+            self._gone = True
             self._changed.set()
 
     async def idle(self, timeout_s: float) -> pb.ReplicaSnapshot:
         """The snapshot once the replica is awake, set aside and holds no call.
 
         Raises:
-            ProfileFailed: it is dead, or not idle within ``timeout_s``.
+            ProfileFailed: it is dead, its worker went away, or it is not idle within ``timeout_s``.
         """
+        name = f"{self._replica.model}: the replica on {self._replica.worker_id}"
         try:
             async with asyncio.timeout(timeout_s):
-                while True:
-                    found = self.snapshot
+                while (found := self.snapshot) is None or not _is_idle(found):
+                    if self._gone:
+                        raise ProfileFailed(grpc.StatusCode.UNAVAILABLE, f"{name} went away", "WORKER")
                     if found is not None and found.state == pb.REPLICA_STATE_DEAD:
-                        raise ProfileFailed(
-                            grpc.StatusCode.UNAVAILABLE, f"{found.model}: the replica is dead: {found.error}", "WORKER"
-                        )
-                    if found is not None and _is_idle(found):
-                        return found
+                        raise ProfileFailed(grpc.StatusCode.UNAVAILABLE, f"{name} is dead: {found.error}", "WORKER")
                     self._changed.clear()
                     await self._changed.wait()
+                return found
         except TimeoutError:
             raise ProfileFailed(
-                grpc.StatusCode.DEADLINE_EXCEEDED,
-                f"{self._replica.model}: the replica on {self._replica.worker_id} was not idle within {timeout_s:g} s",
-                "BUSY",
+                grpc.StatusCode.DEADLINE_EXCEEDED, f"{name} was not idle within {timeout_s:g} s", "BUSY"
             ) from None
 
 

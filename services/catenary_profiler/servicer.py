@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import grpc
+
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.rpc import abort
 from catenary.runtime.wire.profile import record_to_proto
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceServicer
-
 from catenary_profiler.failure import ProfileFailed
 from catenary_profiler.measurement import Measurement, Progress
 

@@ -13,7 +13,6 @@ from catenary.runtime.store.connection import connect
 from catenary.runtime.store.profiles import ProfileStore
 from catenary.v1.profiler_service_pb2_grpc import add_ProfilerServiceServicer_to_server
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
-
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.measurement import Measurement
 from catenary_profiler.servicer import ProfilerServicer

@@ -1,0 +1,80 @@
+"""Profiles as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from catenary.v1 import profile_pb2
+
+GIB = 1 << 30
+
+_COEFFICIENTS = (
+    ("prefill, each prompt", "prefill_base_s", 1e3, "ms"),
+    ("prefill, each token", "prefill_token_s", 1e6, "µs"),
+    ("prefill, each token²", "prefill_token2_s", 1e9, "ns"),
+    ("step", "step_base_s", 1e3, "ms"),
+    ("step, each sequence", "step_seq_s", 1e3, "ms"),
+    ("step, each context token", "step_context_s", 1e6, "µs"),
+    ("call, besides", "overhead_s", 1e3, "ms"),
+)
+
+
+def grid_table(profile: profile_pb2.Profile) -> Table:
+    """What was measured beside what the fit says, in milliseconds."""
+    table = Table("point", title=f"{profile.model} on {profile.accelerator}, {profile.engine}", title_justify="left")
+    for name in ("batch", "prompt", "output", "repeats", "measured ms", "fitted ms", "error"):
+        table.add_column(name, justify="right")
+    for point in profile.points:
+        error = (point.fitted_s - point.measured_s) / point.measured_s if point.measured_s else 0.0
+        counts = (point.batch, point.prompt_tokens, point.output_tokens, point.repeats)
+        times = (f"{point.measured_s * 1e3:.2f}", f"{point.fitted_s * 1e3:.2f}", f"{error:+.1%}")
+        table.add_row(point.kind, *map(str, counts), *times)
+    return table
+
+
+def coefficients_table(profile: profile_pb2.Profile) -> Table:
+    """The fitted model, its residuals and the memory figures; unknown ones are left out."""
+    table = Table("figure", show_header=False)
+    table.add_column("value", justify="right")
+    for label, name, scale, unit in _COEFFICIENTS:
+        table.add_row(label, f"{getattr(profile, name) * scale:.4g} {unit}")
+    table.add_row("error, median", f"{profile.residual_median:.1%}")
+    table.add_row("error, 95th percentile", f"{profile.residual_p95:.1%}")
+    for label, value in _sizes(profile):
+        table.add_row(label, value)
+    return table
+
+
+def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
+    if profile.start_s:
+        yield "start", f"{profile.start_s:.1f} s"
+    for label, size in (("weights", profile.weights_bytes), ("peak memory", profile.peak_bytes)):
+        if size:
+            yield label, f"{size / GIB:.2f} GiB"
+    if profile.kv_capacity_tokens:
+        yield "KV cache", f"{profile.kv_capacity_tokens} tokens"
+    if profile.kv_bytes_per_token:
+        yield "KV, each token", f"{profile.kv_bytes_per_token} bytes"
+
+
+def profiles_table(profiles: Iterable[profile_pb2.Profile]) -> Table:
+    """One line a profile; the step is that of a full batch without context."""
+    table = Table("model", "accelerator", "engine", "origin")
+    for name in ("version", "prefill µs/token", "step ms", "error", "correction"):
+        table.add_column(name, justify="right")
+    for profile in profiles:
+        step_s = profile.step_base_s + profile.step_seq_s * profile.max_num_seqs
+        table.add_row(
+            profile.model,
+            profile.accelerator,
+            profile.engine,
+            profile.origin,
+            str(profile.version),
+            f"{profile.prefill_token_s * 1e6:.4g}",
+            f"{step_s * 1e3:.4g}",
+            f"{profile.residual_median:.1%}",
+            f"{profile.correction:.2f}",
+        )
+    return table
