@@ -136,6 +136,9 @@ class ProvisionerConfig(Section):
     stop_timeout_s: Seconds = 20.0
     backoff_s: Seconds = 0.5
     max_backoff_s: Seconds = 30.0
+    stable_s: Seconds = 60.0
+    unresponsive_s: Seconds = 15.0
+    replica_lease_s: Seconds = 60.0
     lease_ttl_s: Seconds = 5.0
     device_variable: Name = "CUDA_VISIBLE_DEVICES"
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 MAX_FILE_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 10
+TAIL_CHARS = 1500
 _TAIL_LINES = 12
 
 
@@ -44,8 +45,8 @@ class OutputLog:
         return lines
 
     def tail(self) -> str:
-        """The last lines, oldest first."""
-        return "\n".join(self._tail)
+        """The last lines, oldest first, at most TAIL_CHARS."""
+        return "\n".join(self._tail)[-TAIL_CHARS:]
 
     def close(self) -> None:
         if self._partial.strip():

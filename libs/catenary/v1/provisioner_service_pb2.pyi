@@ -67,12 +67,14 @@ class AcquireReplicaRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
 
 class AcquireReplicaResponse(_message.Message):
-    __slots__ = ("worker_id", "worker_address")
+    __slots__ = ("worker_id", "worker_address", "lease_s")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LEASE_S_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     worker_address: str
-    def __init__(self, worker_id: _Optional[str] = ..., worker_address: _Optional[str] = ...) -> None: ...
+    lease_s: float
+    def __init__(self, worker_id: _Optional[str] = ..., worker_address: _Optional[str] = ..., lease_s: _Optional[float] = ...) -> None: ...
 
 class ReleaseReplicaRequest(_message.Message):
     __slots__ = ("model", "worker_id", "holder")

@@ -1,0 +1,1 @@
+"""How worker processes are started and stopped: one backend per kind of cluster."""

@@ -1,0 +1,141 @@
+"""The provisioner as a service: waits for the lease, then keeps the workers alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
+from catenary.model.plan import AcceleratorSlot
+from catenary.policy.provisioning.static import wanted_workers
+from catenary.runtime import clock
+from catenary.runtime.config import Config
+from catenary.runtime.rpc import GrpcServer
+from catenary.runtime.store.connection import connect
+from catenary.runtime.store.lease import Lease
+from catenary.v1.provisioner_service_pb2_grpc import add_ProvisionerServiceServicer_to_server
+from catenary_provisioner.cluster.local import LocalCluster, LocalSettings
+from catenary_provisioner.cluster.port import ClusterBackend, Notify
+from catenary_provisioner.cluster.static import StaticCluster
+from catenary_provisioner.publisher import PlanPublisher
+from catenary_provisioner.servicer import ProvisionerServicer
+from catenary_provisioner.shell import Provisioner
+
+LEASE_NAME = "provisioner"
+_STOP_GRACE_S = 1.0
+
+
+class LeaseTaken(Exception):
+    """Another provisioner became active; this one has to end and may begin anew as a standby."""
+
+
+class ProvisionerService:
+    """Health is SERVING while this provisioner is the active one.
+
+    It stays active while the store is unreachable: nobody else can take the lease then.
+    """
+
+    def __init__(self, config: Config, config_path: Path | None, instance: str) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._instance = instance
+        settings = config.provisioner
+        self._redis = connect(config.store.url)
+        self._server = GrpcServer(settings.address)
+        slots = [AcceleratorSlot(w.id, tuple(w.models), w.num_accelerators) for w in config.workers]
+        core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now())
+        self._publisher = PlanPublisher(self._redis, lambda: self._provisioner.plan())
+        self._provisioner = Provisioner(core, self._backend, instance, self._publisher.notify)
+        self._server.add(
+            add_ProvisionerServiceServicer_to_server,
+            ProvisionerServicer(self._provisioner),
+            "catenary.v1.ProvisionerService",
+        )
+        self._lease: Lease | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    async def start(self) -> None:
+        await self._server.start()
+        settings = self._config.provisioner
+        self._lease = Lease(self._redis, LEASE_NAME, self._instance, self.address, settings.lease_ttl_s)
+        self._keeper = asyncio.create_task(self._keep_lease(self._lease), name="provisioner lease")
+
+    async def finished(self) -> None:
+        """Runs until the lease is lost to another provisioner; raises LeaseTaken then."""
+        if self._keeper is not None:
+            await asyncio.shield(self._keeper)
+
+    async def stop(self) -> None:
+        await self._server.set_serving(False)
+        await self._provisioner.stop()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._publisher.stop()
+        if self._lease is not None and self._lease.valid:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                await self._lease.release()
+        await self._server.stop(_STOP_GRACE_S)
+        await self._redis.aclose()
+
+    async def _keep_lease(self, lease: Lease) -> None:
+        while True:
+            epoch = await self._acquired(lease)
+            if epoch:
+                await self._become_active(epoch)
+                await lease.hold(lambda: None)
+                structlog.get_logger().warning("lease not renewed", epoch=epoch)
+            elif epoch == 0 and self._provisioner.epoch:
+                raise LeaseTaken("another provisioner holds the lease; this one ends its workers")
+            else:
+                await asyncio.sleep(self._config.provisioner.lease_ttl_s / 4)
+
+    async def _acquired(self, lease: Lease) -> int | None:
+        """The epoch; 0 where another holds the lease, None where the store does not answer."""
+        try:
+            return await lease.acquire() or 0
+        except (RedisError, OSError, TimeoutError) as error:
+            structlog.get_logger().warning("store unreachable", error=str(error))
+            return None
+
+    async def _become_active(self, epoch: int) -> None:
+        was_active = bool(self._provisioner.epoch)
+        self._provisioner.epoch = epoch
+        if was_active:
+            self._publisher.notify()
+            return
+        await self._provisioner.start()
+        self._publisher.start()
+        self._publisher.notify()
+        await self._server.set_serving(True)
+
+    def _backend(self, notify: Notify) -> ClusterBackend:
+        settings = self._config.provisioner
+        if settings.cluster == "static":
+            return StaticCluster(self._redis, self._config.worker.heartbeat_s, notify)
+        local = LocalSettings(
+            self._config_path, settings.device_variable, settings.stop_timeout_s, self._config.telemetry.log_dir
+        )
+        return LocalCluster(self._config.workers, local, notify)
+
+
+def _core_settings(config: Config) -> ProvisionerSettings:
+    settings = config.provisioner
+    return ProvisionerSettings(
+        start_timeout_s=settings.start_timeout_s,
+        unresponsive_s=settings.unresponsive_s,
+        backoff_s=settings.backoff_s,
+        max_backoff_s=settings.max_backoff_s,
+        stable_s=settings.stable_s,
+        lease_s=settings.replica_lease_s,
+        external=settings.cluster == "static",
+    )

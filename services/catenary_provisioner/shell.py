@@ -1,0 +1,193 @@
+"""Runs the provisioner's core: feeds it events and carries out its actions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import grpc
+import structlog
+
+from catenary.core.provisioner import ProvisionerCore
+from catenary.core.provisioner.events import (
+    AcquireRequested,
+    Granted,
+    LoadModel,
+    ProcessEnded,
+    ProvisionerAction,
+    ProvisionerEvent,
+    PublishPlan,
+    Refused,
+    ReleaseRequested,
+    ReserveReplica,
+    SnapshotArrived,
+    StartWorker,
+    StopRequested,
+    StopWorker,
+    Tick,
+    WorkerServing,
+)
+from catenary.runtime import clock
+from catenary.runtime.rpc import error_info
+from catenary.runtime.wire.plan import plan_to_proto
+from catenary.v1.provisioner_service_pb2 import Plan
+from catenary_provisioner.cluster.port import ClusterBackend, ClusterEvent, Notify
+from catenary_provisioner.worker_link import WorkerLink
+
+TICK_S = 0.2
+
+
+class NoLink(Exception):
+    """The worker is not connected now."""
+
+
+class Provisioner:
+    """One core, one backend, one link per serving worker. All calls come from one event loop."""
+
+    def __init__(
+        self,
+        core: ProvisionerCore,
+        backend: Callable[[Notify], ClusterBackend],
+        watcher_id: str,
+        changed: Callable[[], None],
+    ) -> None:
+        self.epoch = 0
+        self._core = core
+        self._backend = backend(self._from_cluster)
+        self._watcher_id = watcher_id
+        self._changed = changed
+        self._changed_at = time.time()
+        self._links: dict[str, WorkerLink] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger()
+
+    def plan(self) -> Plan:
+        plan = plan_to_proto(self._core.plan(clock.now()), self.epoch)
+        plan.update_time.FromMicroseconds(round(self._changed_at * 1e6))
+        return plan
+
+    async def start(self) -> None:
+        await self._backend.open()
+        self._ticker = asyncio.create_task(self._tick(), name="provisioner tick")
+
+    async def stop(self) -> None:
+        """End all workers that this provisioner started."""
+        if self._ticker is None:
+            return
+        self._post(StopRequested())
+        await self._backend.close()
+        self._ticker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._ticker
+        for link in self._links.values():
+            self._own(link.close())
+        self._links.clear()
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def acquire(self, model: str, holder: str) -> Granted | Refused:
+        """Set a replica of ``model`` aside and have its worker mark it.
+
+        Raises:
+            grpc.RpcError, NoLink: the worker does not answer; the replica stays in its pool.
+        """
+        answer: Granted | Refused = Refused("no answer")
+        for action in self._core.handle(AcquireRequested(model, holder), clock.now()):
+            if isinstance(action, Granted | Refused):
+                answer = action
+            elif isinstance(action, ReserveReplica):
+                await self._reserve_or_release(action)
+            else:
+                self._carry_out(action)
+        return answer
+
+    def release(self, model: str, worker_id: str, holder: str) -> None:
+        self._post(ReleaseRequested(model, worker_id, holder))
+
+    async def _reserve_or_release(self, command: ReserveReplica) -> None:
+        try:
+            await self._link(command.worker_id).reserve(command)
+        except (grpc.RpcError, NoLink):
+            self.release(command.model, command.worker_id, command.holder)
+            raise
+
+    async def _tick(self) -> None:
+        while True:
+            self._post(Tick())
+            await asyncio.sleep(TICK_S)
+
+    def _from_cluster(self, event: ClusterEvent) -> None:
+        match event:
+            case WorkerServing():
+                self._connect(event)
+            case ProcessEnded():
+                self._disconnect(event.worker_id)
+                self._log.warning("worker ended", worker=event.worker_id, attempt=event.attempt, reason=event.reason)
+        self._post(event)
+
+    def _connect(self, event: WorkerServing) -> None:
+        known = self._links.get(event.worker_id)
+        if known is not None and (known.attempt, known.address) == (event.attempt, event.address):
+            return
+        self._disconnect(event.worker_id)
+        self._links[event.worker_id] = WorkerLink(
+            event.worker_id, event.attempt, event.address, self._watcher_id, self._from_link
+        )
+
+    def _from_link(self, event: SnapshotArrived) -> None:
+        self._post(event)
+
+    def _disconnect(self, worker_id: str) -> None:
+        link = self._links.pop(worker_id, None)
+        if link is not None:
+            self._own(link.close())
+
+    def _post(self, event: ProvisionerEvent) -> None:
+        for action in self._core.handle(event, clock.now()):
+            self._carry_out(action)
+
+    def _carry_out(self, action: ProvisionerAction) -> None:
+        match action:
+            case StartWorker():
+                self._log.info("worker starts", worker=action.worker_id, attempt=action.attempt)
+                self._backend.start(action.worker_id, action.attempt)
+            case StopWorker():
+                self._backend.stop(action.worker_id, action.at_once)
+            case LoadModel():
+                self._own(self._load(action))
+            case ReserveReplica():
+                self._own(self._reserve(action))
+            case PublishPlan():
+                self._changed_at = time.time()
+                self._changed()
+
+    async def _load(self, command: LoadModel) -> None:
+        with self._logged(command):
+            await self._link(command.worker_id).load(command)
+
+    async def _reserve(self, command: ReserveReplica) -> None:
+        with self._logged(command):
+            await self._link(command.worker_id).reserve(command)
+
+    @contextlib.contextmanager
+    def _logged(self, command: LoadModel | ReserveReplica) -> Iterator[None]:
+        try:
+            yield
+        except (grpc.RpcError, NoLink) as error:
+            message = error_info(error).message if isinstance(error, grpc.RpcError) else str(error)
+            self._log.warning("worker command failed", command=repr(command), error=message)
+
+    def _link(self, worker_id: str) -> WorkerLink:
+        link = self._links.get(worker_id)
+        if link is None:
+            raise NoLink(f"{worker_id}: not connected")
+        return link
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

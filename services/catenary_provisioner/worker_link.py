@@ -1,0 +1,71 @@
+"""The provisioner's connection to one worker: snapshots in, commands out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import grpc
+import structlog
+
+from catenary.core.provisioner.events import LoadModel, ReserveReplica, SnapshotArrived
+from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.wire.worker import worker_from_proto
+from catenary.v1 import worker_service_pb2 as pb
+from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
+
+_RETRY_S = 0.2
+_COMMAND_TIMEOUT_S = 10.0
+
+
+class WorkerLink:
+    """Watches one start of a worker at one address until it is closed."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        attempt: int,
+        address: str,
+        watcher_id: str,
+        on_snapshot: Callable[[SnapshotArrived], None],
+    ) -> None:
+        self.address = address
+        self.attempt = attempt
+        self._worker_id = worker_id
+        self._watcher_id = watcher_id
+        self._on_snapshot = on_snapshot
+        self._channel = channel(address)
+        self._stub = WorkerServiceStub(self._channel)
+        self._task = asyncio.create_task(self._watch(), name=f"snapshots of {worker_id}")
+
+    async def load(self, command: LoadModel) -> None:
+        """Raises grpc.RpcError."""
+        request = pb.LoadModelRequest(model=command.model, expected_generation=command.generation)
+        await self._stub.LoadModel(request, timeout=_COMMAND_TIMEOUT_S)
+
+    async def reserve(self, command: ReserveReplica) -> None:
+        """Raises grpc.RpcError."""
+        request = pb.ReserveReplicaRequest(model=command.model, reserved=command.reserved, holder=command.holder)
+        await self._stub.ReserveReplica(request, timeout=_COMMAND_TIMEOUT_S)
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        await self._channel.close()
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                request = pb.WatchSnapshotsRequest(watcher_id=self._watcher_id)
+                async for response in self._stub.WatchSnapshots(request):
+                    self._take(response.snapshot)
+            except grpc.RpcError as error:
+                log = structlog.get_logger()
+                log.debug("snapshots interrupted", worker=self._worker_id, error=error_info(error).message)
+            await asyncio.sleep(_RETRY_S)
+
+    def _take(self, snapshot: pb.WorkerSnapshot) -> None:
+        if snapshot.worker_id == self._worker_id:
+            self._on_snapshot(SnapshotArrived(self.attempt, worker_from_proto(snapshot)))
