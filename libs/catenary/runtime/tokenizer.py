@@ -1,0 +1,72 @@
+"""Text and chat messages to token ids, without an engine's libraries."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from catenary.runtime.config import EngineKind, ModelConfig
+from catenary.runtime.models import resolve_source
+
+WORD_IDS = 1 << 30  # ids of a WordTokenizer's words are below
+_OUTPUT_LENGTH = re.compile(r"#out=(\d{1,7})")
+
+
+class Tokenizer(Protocol):
+    """Prompts to token ids."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def encode_chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """(role, text) pairs through the model's chat template, ready for the assistant's answer."""
+        ...
+
+
+class TokenizerError(Exception):
+    """A tokenizer cannot be loaded, or a template refuses a conversation."""
+
+
+class WordTokenizer:
+    """One token per whitespace-separated word, with ids that depend on the word alone. For emulated engines.
+
+    A word ``#out=123`` encodes the number: an emulated engine whose prompt has it among its first tokens generates that
+    many tokens. It exists for load tests; a real model sees it as text.
+    """
+
+    def encode(self, text: str) -> list[int]:
+        return [word_id(word) for word in text.split()]
+
+    def encode_chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """The words of each message after its role."""
+        return [token for role, text in messages for token in self.encode(f"{role}: {text}")]
+
+
+def word_id(word: str) -> int:
+    """The token id of one word without whitespace, 0 to 2^31."""
+    length = _OUTPUT_LENGTH.fullmatch(word)
+    if length is not None and int(length[1]) > 0:
+        return WORD_IDS + int(length[1])
+    return zlib.crc32(word.encode()) % WORD_IDS
+
+
+def requested_output_tokens(prompt: Sequence[int]) -> int | None:
+    """The number in a ``#out=`` word among the first 8 tokens of a WordTokenizer's prompt; None where there is none."""
+    return next((token - WORD_IDS for token in prompt[:8] if token >= WORD_IDS), None)
+
+
+def load_tokenizer(model_name: str, model: ModelConfig, cache_dir: Path) -> Tokenizer:
+    """The tokenizer of a configured model; blocks, the first time for as long as converting its source takes.
+
+    Raises:
+        ModelSourceError: the source cannot be used.
+        TokenizerError: it has no usable tokenizer.json.
+    """
+    source = model.tokenizer or model.source
+    if not source and model.engine is EngineKind.EMULATED:
+        return WordTokenizer()
+    from catenary.runtime.hf_tokenizer import HfTokenizer
+
+    return HfTokenizer(model_name, resolve_source(source, cache_dir))
