@@ -48,12 +48,27 @@ async def reserved_replica(
     except grpc.RpcError as error:
         info = error_info(error)
         raise ProfileFailed(info.code, f"{model}: no replica to measure: {info.message}", info.reason) from error
+    extending = asyncio.create_task(_extend(provisioner, request, grant.lease_s / 3))
     try:
         async with channel(grant.worker_address) as worker:
             yield ReservedReplica(model, grant.worker_id, worker)
     finally:
+        extending.cancel()
+        await asyncio.gather(extending, return_exceptions=True)
         release = provisioner_pb.ReleaseReplicaRequest(model=model, worker_id=grant.worker_id, holder=holder)
         await _release(provisioner, release)
+
+
+async def _extend(
+    provisioner: ProvisionerServiceStub, request: provisioner_pb.AcquireReplicaRequest, interval_s: float
+) -> None:
+    """The provisioner takes back what nobody asks for again."""
+    while interval_s > 0:
+        await asyncio.sleep(interval_s)
+        try:
+            await provisioner.AcquireReplica(request, timeout=interval_s)
+        except grpc.RpcError as error:
+            structlog.get_logger().warning("lease of the replica not extended", error=error_info(error).message)
 
 
 async def _release(provisioner: ProvisionerServiceStub, request: provisioner_pb.ReleaseReplicaRequest) -> None:
