@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -19,16 +18,18 @@ _PAUSE_S = 0.1
 class PlanPublisher:
     """Writes the newest plan after each change, at most ten times a second; a failed write is repeated."""
 
-    def __init__(self, redis: Redis, plan: Callable[[], Plan]) -> None:
+    def __init__(self, redis: Redis) -> None:
         self._store = PlanStore(redis)
-        self._plan = plan
+        self._plan = Plan()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="plan publisher")
 
-    def notify(self) -> None:
+    def offer(self, plan: Plan) -> None:
+        """Have ``plan`` written instead of all earlier ones."""
+        self._plan = plan
         self._changed.set()
 
     async def stop(self) -> None:
@@ -50,7 +51,7 @@ class PlanPublisher:
 
     async def _publish(self) -> bool:
         try:
-            await self._store.put(self._plan())
+            await self._store.put(self._plan)
         except (RedisError, OSError, TimeoutError) as error:
             structlog.get_logger().warning("plan not published", error=str(error))
             return False

@@ -7,7 +7,6 @@ import contextlib
 from pathlib import Path
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
@@ -49,8 +48,8 @@ class ProvisionerService:
         self._server = GrpcServer(settings.address)
         slots = [AcceleratorSlot(w.id, tuple(w.models), w.num_accelerators) for w in config.workers]
         core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now())
-        self._publisher = PlanPublisher(self._redis, lambda: self._provisioner.plan())
-        self._provisioner = Provisioner(core, self._backend, instance, self._publisher.notify)
+        self._publisher = PlanPublisher(self._redis)
+        self._provisioner = Provisioner(core, self._backend, instance, self._publisher.offer)
         self._server.add(
             add_ProvisionerServiceServicer_to_server,
             ProvisionerServicer(self._provisioner),
@@ -111,11 +110,11 @@ class ProvisionerService:
         was_active = bool(self._provisioner.epoch)
         self._provisioner.epoch = epoch
         if was_active:
-            self._publisher.notify()
+            self._publisher.offer(self._provisioner.plan())
             return
         await self._provisioner.start()
         self._publisher.start()
-        self._publisher.notify()
+        self._publisher.offer(self._provisioner.plan())
         await self._server.set_serving(True)
 
     def _backend(self, notify: Notify) -> ClusterBackend:

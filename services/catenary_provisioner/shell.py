@@ -52,13 +52,13 @@ class Provisioner:
         core: ProvisionerCore,
         backend: Callable[[Notify], ClusterBackend],
         watcher_id: str,
-        changed: Callable[[], None],
+        publish: Callable[[Plan], None],
     ) -> None:
         self.epoch = 0
         self._core = core
         self._backend = backend(self._from_cluster)
         self._watcher_id = watcher_id
-        self._changed = changed
+        self._publish = publish
         self._changed_at = time.time()
         self._links: dict[str, WorkerLink] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,7 +163,7 @@ class Provisioner:
                 self._own(self._reserve(action))
             case PublishPlan():
                 self._changed_at = time.time()
-                self._changed()
+                self._publish(self.plan())
 
     async def _load(self, command: LoadModel) -> None:
         with self._logged(command):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from catenary.runtime.config import WorkerConfig
@@ -23,7 +24,7 @@ def _split(cores: Sequence[int], num_parts: int) -> list[list[int]]:
     if len(ordered) < num_parts:
         return [[ordered[i % len(ordered)]] for i in range(num_parts)]
     bounds = [i * len(ordered) // num_parts for i in range(num_parts + 1)] if num_parts else []
-    return [ordered[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [ordered[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def _ranges(cores: Sequence[int]) -> str:
