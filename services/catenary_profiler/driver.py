@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from catenary.v1.workflow_pb2 import SamplingParams
 from catenary_profiler.failure import ProfileFailed
 
 FIRST_TOKEN_ID, LAST_TOKEN_ID = 256, 999
+ABORT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +45,42 @@ class EngineDriver:
         self._random = random.Random(holder)
         self._num_batches = 0
         self._waiting: set[str] = set()
+        self._responses: asyncio.Queue[pb.GenerateResponse | grpc.RpcError | None] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._stream.write(pb.GenerateRequest(gateway_id=self._holder))
+        self._reading = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self._waiting and not self._stream.done():
-                aborts = [pb.AbortCall(call_id=call_id, attempt=1, run_epoch=1) for call_id in self._waiting]
-                await self._stream.write(pb.GenerateRequest(aborts=aborts))
-                await self._stream.done_writing()
-        except (grpc.RpcError, asyncio.InvalidStateError):
-            pass
+            if self._waiting:
+                await self._abort()
         finally:
             self._stream.cancel()
+            if self._reading is not None:
+                await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _abort(self) -> None:
+        """Abort the calls under way and wait a little for their ends."""
+        aborts = [pb.AbortCall(call_id=call_id, attempt=1, run_epoch=1) for call_id in self._waiting]
+        with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
+            async with asyncio.timeout(ABORT_TIMEOUT_S):
+                await self._stream.write(pb.GenerateRequest(aborts=aborts))
+                while self._waiting and isinstance(response := await self._responses.get(), pb.GenerateResponse):
+                    self._waiting.difference_update(end.call_id for end in response.ends)
+
+    async def _read(self) -> None:
+        """A task of its own, for a cancelled read would end the stream before the calls on it are aborted."""
+        try:
+            async for response in self._stream:
+                self._responses.put_nowait(response)
+            self._responses.put_nowait(None)
+        except grpc.RpcError as error:
+            self._responses.put_nowait(error)
 
     async def measure(self, point: GridPoint) -> Sample:
         """Run the batch of ``point`` to its end.
@@ -105,9 +126,9 @@ class EngineDriver:
     async def _ends(self, point: GridPoint) -> list[pb.CallEnd]:
         ends: list[pb.CallEnd] = []
         while self._waiting:
-            response = await self._stream.read()
+            response = await self._responses.get()
             if not isinstance(response, pb.GenerateResponse):
-                raise _worker_gone(point, None)
+                raise _worker_gone(point, response)
             for end in response.ends:
                 if end.call_id in self._waiting:
                     self._waiting.remove(end.call_id)

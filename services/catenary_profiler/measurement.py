@@ -105,6 +105,7 @@ class Measurement:
             snapshot.max_model_len or settings.max_model_len,
             snapshot.max_num_seqs or settings.max_num_seqs,
             snapshot.kv_capacity_tokens,
+            settings.max_num_batched_tokens,
         )
 
     def _base(self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, watch: ReplicaWatch) -> EngineProfile:

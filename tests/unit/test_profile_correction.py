@@ -3,9 +3,10 @@ from __future__ import annotations
 import math
 import random
 
-from catenary.core.correction import LEAST_SAMPLES, Correction
 from hypothesis import given
 from hypothesis import strategies as st
+
+from catenary.core.correction import LEAST_SAMPLES, Correction
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), max_size=300), st.floats(1, 10))

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catenary.core.profile_grid import EngineBounds, plan_grid
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import GridPoint, PointKind, ProfilePoint
 from catenary.policy.profile_fit import fit_profile, non_negative_least_squares, predict_point_s
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 BASE = EngineProfile("m")
 TRUTH = EngineProfile(

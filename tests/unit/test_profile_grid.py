@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from catenary.core.profile_grid import EngineBounds, plan_grid
-from catenary.model.profile_point import PointKind
 from hypothesis import given
 from hypothesis import strategies as st
+
+from catenary.core.profile_grid import EngineBounds, plan_grid
+from catenary.model.profile_point import PointKind
 
 
 @given(st.integers(8, 100_000), st.integers(1, 1024), st.booleans())
@@ -32,3 +33,10 @@ def test_the_quick_grid_is_a_small_part() -> None:
 def test_an_engine_too_short_to_measure_is_refused_with_the_bound() -> None:
     with pytest.raises(ValueError, match="max_model_len: 7 is below 8"):
         plan_grid(EngineBounds(7, 1), quick=True)
+
+
+def test_prompts_that_arrive_together_fit_into_one_iteration() -> None:
+    points = plan_grid(EngineBounds(4096, 64, max_num_batched_tokens=1024), quick=False)
+    mixed = [p for p in points if p.kind is PointKind.MIXED]
+    assert mixed
+    assert all(p.prompt_tokens * p.batch <= 1024 for p in mixed)

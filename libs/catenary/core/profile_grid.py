@@ -11,17 +11,23 @@ KV_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class EngineBounds:
-    """What the engine can hold: tokens of one sequence, seats, tokens of all (0: not bounded)."""
+    """What the engine can hold: tokens of one sequence, seats, tokens of all, tokens of one iteration (0: any)."""
 
     max_model_len: int
     max_num_seqs: int
     kv_capacity_tokens: int = 0
+    max_num_batched_tokens: int = 0
 
     def holds(self, point: GridPoint) -> bool:
         tokens = point.prompt_tokens + point.output_tokens
         if tokens > self.max_model_len or point.batch > self.max_num_seqs:
             return False
+        if point.kind is PointKind.MIXED and not self._in_one_iteration(point):
+            return False
         return not self.kv_capacity_tokens or tokens * point.batch <= KV_SHARE * self.kv_capacity_tokens
+
+    def _in_one_iteration(self, point: GridPoint) -> bool:
+        return not self.max_num_batched_tokens or point.prompt_tokens * point.batch <= self.max_num_batched_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+from profiler_cluster import SmallProvisioner, start_cluster
+
+from catenary.model.profile import EngineProfile
+from catenary.runtime.config import Config, ConfigError
+from catenary.runtime.embedded import EmbeddedStore
+from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.wire.profile import load_profile_file, profile_from_proto
+from catenary.v1 import profiler_service_pb2 as pb
+from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
+from catenary_profiler.shell import ProfilerShell
+
+TRUTH = EngineProfile(
+    "small",
+    prefill_base_s=0.004,
+    prefill_token_s=0.00002,
+    step_base_s=0.003,
+    step_seq_s=0.0004,
+    step_context_s=5e-7,
+    max_num_seqs=8,
+)
+
+
+@pytest.fixture
+async def provisioner() -> AsyncIterator[SmallProvisioner]:
+    server, provisioner = await start_cluster(TRUTH)
+    yield provisioner
+    await server.stop(0)
+
+
+@pytest.fixture(scope="module")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    store = EmbeddedStore(tmp_path_factory.mktemp("store"), 64)
+    yield store.start()
+    store.stop()
+
+
+@pytest.fixture
+def config(provisioner: SmallProvisioner, store_url: str, tmp_path: Path) -> Config:
+    return Config(
+        store={"url": store_url},
+        profiler={"address": "127.0.0.1:0", "profiles_dir": tmp_path / "profiles", "acquire_timeout_s": 5},
+        provisioner={"address": provisioner.address},
+        models={"small": {"engine": "emulated", "source": str(tmp_path)}, "other": {"max_num_seqs": 3}},
+    )
+
+
+@pytest.fixture
+async def profiler(config: Config) -> AsyncIterator[ProfilerServiceStub]:
+    shell = ProfilerShell(config, None)
+    await shell.start()
+    async with channel(shell.address) as to_profiler:
+        yield ProfilerServiceStub(to_profiler)
+    await shell.stop()
+
+
+async def measure(profiler: ProfilerServiceStub) -> list[pb.RunProfileResponse]:
+    return [update async for update in profiler.RunProfile(pb.RunProfileRequest(model="small", quick=True))]
+
+
+async def test_the_fit_is_the_engine_and_the_replica_goes_back(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner, config: Config
+) -> None:
+    updates = await measure(profiler)
+    found = profile_from_proto(updates[-1].profile)
+    for name in ("prefill_base_s", "prefill_token_s", "step_base_s", "step_seq_s", "step_context_s"):
+        assert getattr(found, name) == pytest.approx(getattr(TRUTH, name), rel=0.05), name
+    assert (found.origin, found.engine, found.accelerator) == ("measured", "emulated", "Test CPU 1")
+    assert (found.start_s, found.weights_bytes, found.peak_bytes, found.max_model_len) == (1.5, 1000, 3000, 1500)
+    assert 0 < found.overhead_s < 0.02
+    assert (provisioner.holder, provisioner.num_granted) == ("", 1)
+    done = [update.done for update in updates]
+    assert done == sorted(done)
+    assert updates[-1].done == updates[-1].total > 0
+    assert load_profile_file(config.profiler.profiles_dir / "small--test-cpu-1.json") == found
+
+
+async def test_no_prompt_is_sent_twice(profiler: ProfilerServiceStub, provisioner: SmallProvisioner) -> None:
+    await measure(profiler)
+    assert len({prompt[:16] for prompt in provisioner.worker.prompts}) == len(provisioner.worker.prompts)
+
+
+async def test_a_second_measurement_is_the_next_version_and_survives_a_restart(
+    profiler: ProfilerServiceStub, config: Config
+) -> None:
+    first, second = (await measure(profiler))[-1].profile, (await measure(profiler))[-1].profile
+    assert second.version == first.version + 1
+    for left in (config.profiler.profiles_dir, config.profiler.profiles_dir / "none"):
+        again = ProfilerShell(config.model_copy(update={"profiler": replaced(config, left)}), None)
+        await again.start()
+        async with channel(again.address) as to_profiler:
+            answer = await ProfilerServiceStub(to_profiler).GetProfile(pb.GetProfileRequest(model="small"))
+        await again.stop()
+        assert answer.profile == second
+
+
+def replaced(config: Config, folder: Path) -> object:
+    return config.profiler.model_copy(update={"profiles_dir": folder})
+
+
+async def test_a_client_that_goes_away_gives_the_replica_back(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
+    call = profiler.RunProfile(pb.RunProfileRequest(model="small"))
+    async for update in call:
+        if update.done > 3:
+            break
+    assert provisioner.worker.replica.reserved
+    call.cancel()
+    async with asyncio.timeout(5):
+        await provisioner.released.wait()
+    assert not provisioner.worker.replica.reserved
+    assert provisioner.worker.aborted
+    assert (await measure(profiler))[-1].HasField("profile")
+
+
+async def test_an_engine_that_fails_ends_the_measurement_and_gives_the_replica_back(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
+    provisioner.worker.fail_after = 20
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await measure(profiler)
+    info = error_info(failure.value)
+    assert (info.code, info.reason) == (grpc.StatusCode.ABORTED, "ENGINE")
+    assert "out of memory" in info.message
+    assert provisioner.holder == ""
+
+
+async def test_a_second_measurement_at_the_same_time_is_refused(profiler: ProfilerServiceStub) -> None:
+    first = asyncio.create_task(measure(profiler))
+    await asyncio.sleep(0.2)
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await measure(profiler)
+    assert failure.value.code() == grpc.StatusCode.ALREADY_EXISTS
+    assert (await first)[-1].HasField("profile")
+
+
+async def test_a_replica_that_others_hold_is_a_refusal_with_the_holder(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
+    provisioner.holder = "somebody"
+    with pytest.raises(grpc.aio.AioRpcError, match="held by somebody"):
+        await measure(profiler)
+
+
+async def test_a_model_without_profile_gets_the_assumed_one(profiler: ProfilerServiceStub) -> None:
+    answer = await profiler.GetProfile(pb.GetProfileRequest(model="other"))
+    assert (answer.profile.origin, answer.profile.max_num_seqs) == ("assumed", 3)
+    listed = await profiler.ListProfiles(pb.ListProfilesRequest())
+    assert [profile.model for profile in listed.profiles] == ["other", "small"]
+    with pytest.raises(grpc.aio.AioRpcError, match="'nix' is not configured; known: other, small"):
+        await profiler.GetProfile(pb.GetProfileRequest(model="nix"))
+
+
+async def test_finished_calls_correct_the_profile_within_its_bound(profiler: ProfilerServiceStub) -> None:
+    calls = [pb.FinishedCall(model="other", prompt_tokens=200, output_tokens=100, mean_batch=2, service_s=60)] * 300
+    await profiler.ReportCalls(pb.ReportCallsRequest(calls=calls))
+    answer = await profiler.GetProfile(pb.GetProfileRequest(model="other"))
+    assert answer.profile.correction == pytest.approx(2.0)
+
+
+def test_a_profile_file_that_is_missing_stops_the_start(tmp_path: Path) -> None:
+    config = Config(models={"small": {"engine": "emulated", "profile": "nowhere.json"}})
+    with pytest.raises(ConfigError, match=r"models\.small\.profile: nowhere\.json: cannot be read"):
+        ProfilerShell(config, tmp_path / "catenary.yaml")
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c", "noop"])
+def test_the_emulated_profiles_load(name: str) -> None:
+    path = Path(__file__).parents[2] / "profiles" / "emulated" / f"{name}.json"
+    profile = load_profile_file(path)
+    assert (profile.model, profile.origin) == (name, "emulated")
+    assert replace(profile, model="x").max_num_seqs >= 16
