@@ -22,6 +22,7 @@ from catenary.runtime.wire.profile import (
 )
 
 MAX_FILES = 1_000
+CORRECTION_INTERVAL_S = 5.0
 
 
 class ProfileArchive:
@@ -51,6 +52,23 @@ class ProfileArchive:
         except OSError as error:
             self._log.warning("profile not filed", folder=str(self._folder), error=str(error))
         return stored
+
+    async def follow_corrections(self) -> None:
+        """Put corrections that moved into the store, for ever."""
+        while True:
+            await asyncio.sleep(CORRECTION_INTERVAL_S)
+            await self.store_corrections()
+
+    async def store_corrections(self) -> None:
+        """Put corrections that moved into the store, where routers and gateways read them."""
+        for record in self._core.corrected():
+            await self._update(record)
+
+    async def _update(self, record: ProfileRecord) -> None:
+        try:
+            await self._store.update(record_to_proto(record))
+        except (RedisError, StoreError, OSError) as error:
+            self._log.warning("correction not stored", model=record.profile.model, error=str(error))
 
     async def _stored(self) -> list[ProfileRecord]:
         try:

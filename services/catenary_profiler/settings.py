@@ -1,9 +1,7 @@
-"""What a profile depends on besides the accelerator, and what holds while there is none."""
+"""What holds for a model while no profile of it is known."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,24 +9,6 @@ from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.config import Config, ConfigError, ModelConfig
 from catenary.runtime.wire.profile import ProfileError, find_profile_file, load_record_file
-
-PROFILED_SETTINGS = {
-    "source",
-    "engine",
-    "profile",
-    "max_model_len",
-    "max_num_seqs",
-    "max_num_batched_tokens",
-    "engine_args",
-}
-
-
-def settings_digest(model: ModelConfig) -> str:
-    """16 hexadecimal digits; equal for settings under which an engine behaves alike."""
-    values = model.model_dump(mode="json", include=PROFILED_SETTINGS)
-    if values["engine"] != "emulated":
-        values.pop("profile")
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def fallback_records(config: Config, config_path: Path | None) -> dict[str, ProfileRecord]:

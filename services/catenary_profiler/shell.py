@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from catenary.core.profiler import ProfilerCore
 from catenary.runtime.config import Config
+from catenary.runtime.profile_settings import settings_digest
 from catenary.runtime.rpc import GrpcServer, channel
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.profiles import ProfileStore
@@ -16,7 +18,7 @@ from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.measurement import Measurement
 from catenary_profiler.servicer import ProfilerServicer
-from catenary_profiler.settings import fallback_records, settings_digest
+from catenary_profiler.settings import fallback_records
 
 STOP_GRACE_S = 1.0
 
@@ -47,6 +49,8 @@ class ProfilerShell:
         servicer = ProfilerServicer(self._core, measurement)
         self._server.add(add_ProfilerServiceServicer_to_server, servicer, "catenary.v1.ProfilerService")
         await archive.load()
+        following = asyncio.create_task(archive.follow_corrections(), name="corrections")
+        self._parts.push_async_callback(_cancel, following)
         await self._server.start()
         self._parts.push_async_callback(self._server.stop, STOP_GRACE_S)
         self._parts.push_async_callback(servicer.close)
@@ -54,6 +58,11 @@ class ProfilerShell:
 
     async def stop(self) -> None:
         await self._parts.aclose()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def build(config: Config, args: argparse.Namespace) -> ProfilerShell:

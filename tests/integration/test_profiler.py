@@ -9,13 +9,18 @@ import grpc
 import pytest
 from profiler_cluster import SmallProvisioner, start_cluster
 
+from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile import EngineProfile
+from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.config import Config, ConfigError
 from catenary.runtime.embedded import EmbeddedStore
 from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.store.connection import connect
+from catenary.runtime.store.profiles import ProfileStore
 from catenary.runtime.wire.profile import load_profile_file, profile_from_proto
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
+from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.shell import ProfilerShell
 
 TRUTH = EngineProfile(
@@ -179,3 +184,18 @@ def test_the_emulated_profiles_load(name: str) -> None:
     profile = load_profile_file(path)
     assert (profile.model, profile.origin) == (name, "emulated")
     assert replace(profile, model="x").max_num_seqs >= 16
+
+
+async def test_corrections_reach_the_store_under_the_same_version(store_url: str, tmp_path: Path) -> None:
+    profile = replace(TRUTH, model="corrected", accelerator="x", settings_digest="d", origin="measured")
+    core = ProfilerCore({"corrected": "d"}, {})
+    redis = connect(store_url)
+    store = ProfileStore(redis)
+    archive = ProfileArchive(core, store, tmp_path)
+    await archive.keep(ProfileRecord(profile, measured_unix_s=1.0))
+    core.report([FinishedCall("corrected", 256, 0, 128, 1.0, 60.0)] * 300)
+    await archive.store_corrections()
+    stored = await store.get("corrected")
+    await redis.aclose()
+    assert stored is not None
+    assert (stored.version, stored.correction) == (1, pytest.approx(2.0))

@@ -12,6 +12,7 @@ from catenary.model.profile_point import ProfileRecord
 from catenary.policy.prediction import Traffic, duration_s
 
 TRAFFIC_SHARE = 0.02
+NOTABLE = 0.02
 
 ProfileKey = tuple[str, str, str]
 
@@ -31,6 +32,7 @@ class FinishedCall:
 @dataclass(slots=True)
 class _Online:
     correction: Correction
+    told: float
     traffic: Traffic = field(default_factory=Traffic)
 
 
@@ -105,12 +107,28 @@ class ProfilerCore:
             record = self.record(call.model)
             if record is None or call.output_tokens < 1:
                 continue
-            online = self.online.setdefault(call.model, _Online(Correction(self.max_correction)))
+            online = self._online(call.model, record)
             online.traffic = _moved(online.traffic, call)
             base = replace(record.profile, correction=1.0, overhead_s=0.0)
             fresh = max(0, call.prompt_tokens - call.cached_tokens)
             predicted = duration_s(base, fresh, call.output_tokens, max(1.0, call.mean_batch), online.traffic)
             online.correction.observe(call.service_s, predicted)
+
+    def corrected(self) -> list[ProfileRecord]:
+        """Profiles whose correction has moved by more than ``NOTABLE`` since this was asked last."""
+        moved = []
+        for model, online in self.online.items():
+            record = self.record(model)
+            if record is not None and abs(online.correction.factor / online.told - 1) > NOTABLE:
+                online.told = online.correction.factor
+                moved.append(record)
+        return moved
+
+    def _online(self, model: str, record: ProfileRecord) -> _Online:
+        if model not in self.online:
+            factor = record.profile.correction
+            self.online[model] = _Online(Correction(self.max_correction, factor), factor)
+        return self.online[model]
 
 
 def _key(profile: EngineProfile) -> ProfileKey:

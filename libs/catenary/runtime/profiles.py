@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from catenary.model.profile import EngineProfile
 from catenary.runtime.config import Config, EngineKind, ModelConfig
+from catenary.runtime.profile_settings import settings_digest
 from catenary.runtime.store.profiles import ProfileStore
 from catenary.runtime.wire.profile import find_profile_file, load_profile_file, profile_from_proto
 
@@ -20,12 +21,14 @@ async def load_profiles(config: Config, redis: Redis, config_path: Path | None) 
         ProfileError: a named profile file cannot be used.
         RedisError: the store gives no answer.
     """
+    digests = {name: settings_digest(model) for name, model in config.models.items()}
     stored = {
         profile.model: profile
         for profile in sorted(
             await ProfileStore(redis).list(),
             key=lambda profile: (profile.measure_time.ToNanoseconds(), profile.version),
         )
+        if profile.settings_digest in ("", digests.get(profile.model))
     }
     profiles = {}
     for name, model in config.models.items():

@@ -49,6 +49,12 @@ class ProfileStore:
             raise StoreFull(f"{self._max_profiles} profiles are kept, the bound of the store")
         return stored
 
+    async def update(self, profile: profile_pb2.Profile) -> None:
+        """Store ``profile`` under its own version; nothing happens where a newer one is kept."""
+        key = _key(profile)
+        content = profile.SerializeToString()
+        await _PUT.run(self._redis, (_PROFILES, _VERSIONS), key, profile.version, content, self._max_profiles)
+
     async def get(self, model: str) -> profile_pb2.Profile | None:
         """The profile of ``model`` that was measured last, on whatever accelerator; None: there is none."""
         return max(

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from catenary.core.profile_grid import EngineBounds
+from catenary.core.profile_session import ProfileSession
+from catenary.core.profiler import FinishedCall, ProfilerCore
+from catenary.model.profile import EngineProfile
+from catenary.model.profile_point import ProfileRecord
+from catenary.policy.prediction import Traffic, duration_s
+from catenary.policy.profile_fit import predict_point_s
+
+ENGINE = EngineProfile("m", accelerator="cpu", settings_digest="d", step_context_s=1e-7, origin="measured")
+
+
+def core() -> ProfilerCore:
+    return ProfilerCore({"m": "d"}, {"m": ProfileRecord(EngineProfile("m"))})
+
+
+def in_force(profiler: ProfilerCore, accelerator: str = "") -> EngineProfile:
+    found = profiler.record("m", accelerator)
+    assert found is not None
+    return found.profile
+
+
+def record(measured_unix_s: float, **changes: object) -> ProfileRecord:
+    return ProfileRecord(replace(ENGINE, **changes), measured_unix_s=measured_unix_s)
+
+
+def test_the_fallback_holds_until_something_is_known() -> None:
+    profiler = core()
+    found = in_force(profiler)
+    assert found.origin == "assumed"
+    assert profiler.record("other") is None
+
+
+def test_the_newest_profile_holds_and_an_older_one_is_not_adopted() -> None:
+    profiler = core()
+    assert profiler.adopt(record(10.0, version=2))
+    assert not profiler.adopt(record(9.0, version=3))
+    assert profiler.adopt(record(11.0, version=3))
+    found = in_force(profiler)
+    assert found.version == 3
+
+
+def test_profiles_of_other_settings_do_not_hold() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0, settings_digest="before"))
+    found = in_force(profiler)
+    assert found.origin == "assumed"
+
+
+def test_the_accelerator_asked_for_wins_over_the_newest() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0, accelerator="a"))
+    profiler.adopt(record(20.0, accelerator="b"))
+    accelerators = [in_force(profiler, wanted).accelerator for wanted in ("a", "b", "", "c")]
+    assert accelerators == ["a", "b", "b", "b"]
+
+
+def test_one_measurement_of_a_model_at_a_time() -> None:
+    profiler = core()
+    assert profiler.begin("m")
+    assert not profiler.begin("m")
+    profiler.end("m")
+    assert profiler.begin("m")
+
+
+def test_a_slow_engine_gets_one_round_and_a_fast_one_all() -> None:
+    session = ProfileSession.plan(EngineBounds(512, 4), quick=True, now=100.0)
+    for now in (100.0, 200.0):
+        taken = 0
+        session.taken = 0
+        while session.next_point(now) is not None:
+            session.taken += 1
+            taken += 1
+        assert taken == (session.total if now == 100.0 else len(session.points))
+
+
+def test_a_completed_session_is_the_next_version_with_the_transport_in_its_overhead() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0, version=4))
+    session = ProfileSession.plan(EngineBounds(512, 4), quick=True, now=0.0)
+    while (point := session.next_point(0.0)) is not None:
+        session.record(point, predict_point_s(ENGINE, point))
+    base = replace(ENGINE, prefill_base_s=9.0, step_base_s=9.0)
+    done = profiler.complete(session, base, transport_s=0.002, unix_s=20.0)
+    assert (done.profile.version, done.profile.origin) == (5, "measured")
+    assert done.profile.overhead_s == pytest.approx(0.002)
+    assert done.profile.step_base_s == pytest.approx(ENGINE.step_base_s)
+    assert {p.repeats for p in done.points} == {session.repeats}
+
+
+def finished(factor: float) -> FinishedCall:
+    traffic_free = duration_s(replace(ENGINE, overhead_s=0.0), 256, 128, 1.0, Traffic())
+    return FinishedCall("m", 256, 0, 128, 1.0, traffic_free * factor)
+
+
+def test_finished_calls_move_the_correction_and_a_new_profile_resets_it() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0, version=1))
+    profiler.report([finished(1.4)] * 300)
+    found = in_force(profiler)
+    assert found.correction == pytest.approx(1.4, rel=0.01)
+    assert [r.profile.correction for r in profiler.corrected()] == [found.correction]
+    assert profiler.corrected() == []
+    profiler.adopt(record(20.0, version=2))
+    again = in_force(profiler)
+    assert again.correction == 1.0
+
+
+def test_calls_of_unknown_models_and_without_output_are_ignored() -> None:
+    profiler = core()
+    profiler.report([replace(finished(5.0), model="nix"), replace(finished(5.0), output_tokens=0)] * 100)
+    assert profiler.corrected() == []
