@@ -6,6 +6,8 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from catenary.core.progress import RunProgress, Step
+
 from catenary.core.gateway.events import (
     CallAssigned,
     CallEnded,
@@ -37,7 +39,6 @@ from catenary.core.gateway.forecast import BYTES_PER_TOKEN, Forecaster
 from catenary.core.gateway.placement import offer, rest_of, slack_s, start, take_back
 from catenary.core.gateway.run import ActiveCall, ActiveRun, input_tokens
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
-from catenary.core.progress import RunProgress, Step
 from catenary.model.dispatch import NEVER
 from catenary.model.outcome import FinishReason, Outcome, State
 from catenary.model.profile import EngineProfile

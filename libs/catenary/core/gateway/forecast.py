@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from catenary.model.compiled import CompiledWorkflow
+
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import ModelInfo
-from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState
 from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile

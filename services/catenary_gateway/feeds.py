@@ -1,0 +1,87 @@
+"""Who watches which run, and what they have been told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
+from catenary.v1 import run_pb2
+
+
+class ReaderTooSlow(Exception):
+    """A watcher did not read in time; the run goes on without it."""
+
+
+class Subscription:
+    """One watcher of one run. Iterating yields events until the run's last one."""
+
+    def __init__(self, limit: int, stream_tokens: bool) -> None:
+        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit)
+        self._overrun = False
+        self.stream_tokens = stream_tokens
+
+    def put(self, event: run_pb2.RunEvent) -> None:
+        try:
+            self._outbox.put(event)
+        except OutboxFull:
+            self._overrun = True
+            self._outbox.close()
+        except OutboxClosed:
+            return
+
+    def close(self) -> None:
+        self._outbox.close()
+
+    async def events(self) -> AsyncIterator[run_pb2.RunEvent]:
+        """Raises ReaderTooSlow once more events wait than the bound allows."""
+        async for batch in self._outbox:
+            for event in batch:
+                if self._overrun:
+                    raise ReaderTooSlow
+                yield event
+        if self._overrun:
+            raise ReaderTooSlow
+
+
+@dataclass(slots=True)
+class Feed:
+    """The numbered events of one active run and its watchers. ``num_attached`` counts the clients that the run ends
+    with once all of them have left, unless one asked to detach."""
+
+    events: list[run_pb2.RunEvent] = field(default_factory=list)
+    subscriptions: set[Subscription] = field(default_factory=set)
+    closed: bool = False
+    num_attached: int = 0
+    detached: bool = False
+
+    @property
+    def wants_tokens(self) -> bool:
+        return any(subscription.stream_tokens for subscription in self.subscriptions)
+
+    def subscribe(self, limit: int, stream_tokens: bool, after_sequence: int = 0) -> Subscription:
+        missed = self.events[after_sequence:]
+        subscription = Subscription(limit + len(missed), stream_tokens)
+        for event in missed:
+            subscription.put(event)
+        if self.closed:
+            subscription.close()
+        else:
+            self.subscriptions.add(subscription)
+        return subscription
+
+    def publish(self, event: run_pb2.RunEvent) -> None:
+        self.events.append(event)
+        for subscription in self.subscriptions:
+            subscription.put(event)
+
+    def publish_tokens(self, event: run_pb2.RunEvent) -> None:
+        for subscription in self.subscriptions:
+            if subscription.stream_tokens:
+                subscription.put(event)
+
+    def close(self) -> None:
+        self.closed = True
+        for subscription in self.subscriptions:
+            subscription.close()
+        self.subscriptions.clear()

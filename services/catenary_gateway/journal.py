@@ -1,0 +1,134 @@
+"""Numbered events on their way to the store: those of one run and one loop turn in one append."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from catenary.runtime.store.errors import StoreError, StoreUnavailable
+from catenary.runtime.store.runs import RunStore
+
+RETRY_S = 0.25
+
+
+@dataclass(slots=True)
+class _Pending:
+    epoch: int
+    events: list[bytes] = field(default_factory=list)
+    num_stored: int = 0
+    in_flight: bool = False
+    header: bytes | None = None
+    on_final: Callable[[], None] | None = None
+
+
+class RunJournal:
+    """Appends in order, one append in flight per run; what fails is sent again until it is stored or fenced off.
+
+    ``limit`` bounds the events that wait for an unreachable store, over all runs; beyond it the oldest run's events are
+    given up and said so, since refusing to finish admitted work would lose more.
+    """
+
+    def __init__(self, store: RunStore, limit: int, on_fenced: Callable[[str], None]) -> None:
+        self._store = store
+        self._limit = limit
+        self._on_fenced = on_fenced
+        self._pending: dict[str, _Pending] = {}
+        self._dirty: set[str] = set()
+        self._scheduled = False
+        self._num_waiting = 0
+        self._log = structlog.get_logger()
+
+    def open(self, run_id: str, epoch: int) -> None:
+        self._pending[run_id] = _Pending(epoch)
+
+    def append(self, run_id: str, event: bytes) -> None:
+        pending = self._pending.get(run_id)
+        if pending is None:
+            return
+        pending.events.append(event)
+        self._num_waiting += 1
+        self._mark(run_id)
+
+    def finish(self, run_id: str, event: bytes, header: bytes, on_stored: Callable[[], None]) -> None:
+        """Append the last event with the run as it ended; ``on_stored`` is called once both are in the store."""
+        pending = self._pending.get(run_id)
+        if pending is None:
+            on_stored()
+            return
+        pending.header, pending.on_final = header, on_stored
+        self.append(run_id, event)
+
+    def _mark(self, run_id: str) -> None:
+        self._dirty.add(run_id)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        dirty, self._dirty = self._dirty, set()
+        for run_id in dirty:
+            pending = self._pending.get(run_id)
+            if pending is not None and pending.events and not pending.in_flight:
+                self._send(run_id, pending)
+        if self._num_waiting > self._limit:
+            self._give_up_oldest()
+
+    def _send(self, run_id: str, pending: _Pending) -> None:
+        sent = len(pending.events)
+        pending.in_flight = True
+        final = pending.on_final is not None
+        future = self._store.append(
+            run_id,
+            pending.epoch,
+            pending.events,
+            header=pending.header if final else None,
+            final=final,
+            num_stored=pending.num_stored,
+        )
+        future.add_done_callback(lambda done: self._sent(run_id, pending, sent, final, done))
+
+    def _sent(self, run_id: str, pending: _Pending, sent: int, final: bool, done: asyncio.Future[bool]) -> None:
+        pending.in_flight = False
+        if done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, StoreUnavailable):
+            asyncio.get_running_loop().call_later(RETRY_S, self._mark, run_id)
+            return
+        if isinstance(error, StoreError):
+            self._log.error("run not stored", run_id=run_id, error=str(error))
+        elif error is not None:
+            raise error
+        elif not done.result():
+            self._forget(run_id)
+            self._on_fenced(run_id)
+            return
+        del pending.events[:sent]
+        self._num_waiting -= sent
+        pending.num_stored += sent
+        if final:
+            self._end(run_id, pending)
+        elif pending.events:
+            self._mark(run_id)
+
+    def _end(self, run_id: str, pending: _Pending) -> None:
+        self._forget(run_id)
+        if pending.on_final is not None:
+            pending.on_final()
+
+    def _forget(self, run_id: str) -> None:
+        pending = self._pending.pop(run_id, None)
+        if pending is not None:
+            self._num_waiting -= len(pending.events)
+
+    def _give_up_oldest(self) -> None:
+        for run_id, pending in list(self._pending.items()):
+            if pending.events and not pending.in_flight:
+                self._log.error("run not stored", run_id=run_id, error=f"{self._limit} events wait for the store")
+                self._end(run_id, pending)
+            if self._num_waiting <= self._limit:
+                return
