@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 from catenary.model.compiled import CompiledWorkflow
-from catenary.model.spec import SpecError, bind_inputs
 from redis.exceptions import RedisError
 
 from catenary.core.gateway.events import RunSubmitted
 from catenary.core.gateway.explain import explain
 from catenary.core.gateway.forecast import Forecaster
+from catenary.model.spec import SpecError, bind_inputs
 from catenary.runtime.rpc import abort
 from catenary.runtime.store.errors import StoreError, StoreFull
 from catenary.runtime.wire.enums import priority_from_proto
@@ -199,19 +199,19 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def _workflow(
         self, request: pb.SubmitWorkflowRequest | pb.ExplainWorkflowRequest, version: str, context: Context
     ) -> CompiledWorkflow:
+        spec = request.WhichOneof("spec")
+        if spec is None:
+            await _invalid(context, "spec", "neither a workflow nor a workflow_name is given")
         try:
-            match request.WhichOneof("spec"):
-                case "workflow":
-                    return self._shell.specs.compile(request.workflow)
-                case "workflow_name":
-                    return await self._shell.specs.registered(request.workflow_name, version)
+            if spec == "workflow":
+                return self._shell.specs.compile(request.workflow)
+            return await self._shell.specs.registered(request.workflow_name, version)
         except SpecError as error:
             await _invalid_spec(context, error)
         except UnknownWorkflow as error:
             await abort(context, grpc.StatusCode.NOT_FOUND, str(error), "UNKNOWN_WORKFLOW")
         except (RedisError, StoreError, OSError) as error:
             await _unavailable(context, error)
-        await _invalid(context, "spec", "neither a workflow nor a workflow_name is given")
 
     async def _events(
         self, run_id: str, feed: Feed, subscription: Subscription, context: Context
@@ -220,8 +220,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             async for message in subscription.events():
                 yield message
         except ReaderTooSlow:
-            message = f"more than {self._limit} events of {run_id} wait for this reader; go on with WatchRun"
-            await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message, "READER_TOO_SLOW")
+            reason = f"more than {self._limit} events of {run_id} wait for this reader; go on with WatchRun"
+            await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "READER_TOO_SLOW")
         finally:
             feed.subscriptions.discard(subscription)
 

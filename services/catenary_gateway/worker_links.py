@@ -61,12 +61,12 @@ class WorkerLink:
         except grpc.RpcError as error:
             self._log.info("worker stream ended", worker_id=self._worker_id, error=str(error.code()))
         self._outbox.close()
-        why, error = FinishReason.ERROR, f"worker {self._worker_id} was lost"
+        why, reason = FinishReason.ERROR, f"worker {self._worker_id} was lost"
         if not self._heard:
             await asyncio.sleep(UNREACHABLE_PAUSE_S)
-            why, error = FinishReason.REPLICA_DRAINING, f"worker {self._worker_id} is unreachable"
+            why, reason = FinishReason.REPLICA_DRAINING, f"worker {self._worker_id} is unreachable"
         for call_id, attempt in list(self._calls.items()):
-            self._handle(CallEnded(call_id, attempt, why, error))
+            self._handle(CallEnded(call_id, attempt, why, reason))
 
     def close(self) -> None:
         self._outbox.close()

@@ -84,9 +84,8 @@ class Forecaster:
 
     def _call_span(self, run: ActiveRun, call: Call) -> Span:
         estimate = self.length(run.workflow.version, call)
-        prompt = run.known_prompts.get(call.name)
-        if prompt is None:
-            prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens)
+        known = run.known_prompts.get(call.name)
+        prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known
         span = self.span(call.model, prompt, estimate)
         if call.for_each is None:
             return span
