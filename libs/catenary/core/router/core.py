@@ -183,10 +183,8 @@ class RouterCore:
         if decision.worker_id is None:
             return None
         load = pool.reserve(call, decision.worker_id, decision.expected_finish, now)
-        latest_start = now
-        if call.latest_finish != NEVER:
-            latest_start = call.latest_finish - pool.predicted_s(call, call.output.q50)
-        return Assign(call, load.worker_id, load.address, latest_start, decision.reason)
+        key = self._order(call, pool.predicted_s(call, call.output.q50))
+        return Assign(call, load.worker_id, load.address, now if key == NEVER else key, decision.reason)
 
     def _pool_of(self, call_id: str) -> Pool | None:
         model = self._model_of.get(call_id)

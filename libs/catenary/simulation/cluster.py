@@ -1,0 +1,265 @@
+"""Gateways, one router and workers on one virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from catenary.core.gateway.core import GatewayCore
+from catenary.core.gateway.events import (
+    Abort,
+    CallAssigned,
+    CallRejected,
+    GatewayEvent,
+    Offer,
+    PoolsReported,
+    Release,
+    ReportCall,
+    RunSubmitted,
+    Start,
+    Withdraw,
+    WorkerGone,
+)
+from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.core.router import (
+    Assign,
+    Offered,
+    Reject,
+    Released,
+    RouterCore,
+    RouterEvent,
+    RouterSettings,
+    SnapshotArrived,
+    Tick,
+    Withdrawn,
+    WorkerLost,
+)
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.profile import EngineProfile
+from catenary.model.run import Run, RunRefused
+from catenary.model.worker import ReplicaState
+from catenary.simulation.engine import EngineModel
+from catenary.simulation.faults import SlowStart, WorkerCrash
+from catenary.simulation.gateway import SimGateway
+from catenary.simulation.heap import EventHeap
+from catenary.simulation.job import Job
+from catenary.simulation.network import Network
+from catenary.simulation.scenario import Scenario
+from catenary.simulation.worker import SimReplica, SimWorker
+
+ROUTER = "router"
+ROUTER_EPOCH = 1
+ROUTER_TICK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedRun:
+    job: Job
+    deadline_s: float | None
+
+
+@dataclass(slots=True)
+class Ends:
+    """How the runs ended; each run is in one of the two."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    refusals: dict[str, RunRefused] = field(default_factory=dict)
+    reports: list[ReportCall] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.runs) + len(self.refusals)
+
+
+class Cluster:
+    """``run`` goes on until every submitted run has ended. ``check`` is called after every event."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        workflow: CompiledWorkflow,
+        submitted: Sequence[SubmittedRun],
+        check: Callable[[Cluster], None] | None = None,
+    ) -> None:
+        self.heap = EventHeap()
+        self.network = Network(self.heap, scenario.delays, scenario.faults)
+        self.ends = Ends()
+        self.submitted = submitted
+        self._scenario = scenario
+        self._workflow = workflow
+        self._check = check
+        truth = true_profiles(scenario)
+        believed = {
+            name: replace(profile, correction=scenario.models[name].believed_factor) for name, profile in truth.items()
+        }
+        self.router = RouterCore(RouterSettings(**scenario.router), believed)
+        self.gateways = self._make_gateways(believed)
+        self.workers = self._make_workers(truth)
+        self._router_offset_s = self.network.offset_s(ROUTER)
+
+    def run(self) -> Ends:
+        for number, run in enumerate(self.submitted):
+            gateway = list(self.gateways.values())[number % len(self.gateways)]
+            event = RunSubmitted(run.job.run_id, self._workflow, run.job.inputs, run.deadline_s)
+            self.heap.at(run.job.arrival_s, gateway.handle, event)
+        self._plan_faults()
+        for worker in self.workers.values():
+            self._snapshot(worker)
+        self._report_pools()
+        self._tick_router()
+        while len(self.ends) < len(self.submitted) and self.heap.step():
+            if self._check is not None:
+                self._check(self)
+        return self.ends
+
+    def _make_gateways(self, profiles: Mapping[str, EngineProfile]) -> dict[str, SimGateway]:
+        models = {
+            name: ModelInfo(name, default_output_tokens=section.default_output_tokens)
+            for name, section in self._scenario.models.items()
+        }
+        gateways = {}
+        for number in range(self._scenario.gateways):
+            name = f"gateway-{number}"
+            settings = GatewaySettings(**{**self._scenario.gateway, "gateway_id": name})
+            gateways[name] = SimGateway(name, GatewayCore(settings, models, profiles), self.network, self)
+        return gateways
+
+    def _make_workers(self, profiles: Mapping[str, EngineProfile]) -> dict[str, SimWorker]:
+        jobs = {run.job.run_id: run.job for run in self.submitted}
+        workers = {}
+        for model, count in self._scenario.replicas.items():
+            for number in range(count):
+                name = f"{model}-{number}"
+                replica = SimReplica(
+                    model, profiles[model], self._scenario.models[model].lookahead, EngineModel(profiles[model])
+                )
+                offset_s = self.network.offset_s(name)
+                workers[name] = SimWorker(name, replica, self.heap, jobs, self._to_gateway(name), offset_s)
+        return workers
+
+    # -- messages
+
+    def to_router(self, gateway_id: str, message: Offer | Withdraw | Release) -> None:
+        event: RouterEvent
+        if isinstance(message, Offer):
+            event = Offered(self._anchored(message, self._router_offset_s - self.network.offset_s(gateway_id)))
+        elif isinstance(message, Release):
+            event = Released(message.call_id, message.attempt, message.output_tokens)
+        else:
+            event = Withdrawn(message.call_id, message.attempt)
+        self.heap.at(self.network.arrival(f"{gateway_id}>router", self.network.hop_s()), self._route, event)
+
+    def _route(self, event: RouterEvent) -> None:
+        for action in self.router.handle(event, self.heap.now + self._router_offset_s):
+            gateway_id = action.call.gateway_id
+            at = self.network.arrival(f"router>{gateway_id}", self.network.hop_s())
+            self.heap.at(at, self.gateways[gateway_id].handle, self._answer(action))
+
+    def _answer(self, action: Assign | Reject) -> GatewayEvent:
+        call = action.call
+        if isinstance(action, Reject):
+            return CallRejected(call.call_id, call.attempt, action.outcome, action.reason)
+        shift_s = self.network.offset_s(call.gateway_id) - self._router_offset_s
+        return CallAssigned(
+            call.call_id,
+            call.attempt,
+            action.worker_id,
+            action.worker_address,
+            action.latest_start + shift_s,
+            ROUTER_EPOCH,
+            action.reason,
+        )
+
+    @staticmethod
+    def _anchored(message: Offer, shift_s: float) -> Offer | object:
+        call = message.call
+        if not shift_s:
+            return call
+        return replace(
+            call,
+            ready_at=call.ready_at + shift_s,
+            latest_finish=call.latest_finish + shift_s,
+            lost_finish=call.lost_finish + shift_s,
+            deadline=call.deadline + shift_s,
+        )
+
+    def to_worker(self, gateway_id: str, message: Start | Abort) -> None:
+        worker = self.workers[message.worker_id]
+        at = self.network.arrival(f"{gateway_id}>{message.worker_id}", self.network.hop_s())
+        if isinstance(message, Start):
+            self.heap.at(at, worker.start, gateway_id, message)
+        else:
+            self.heap.at(at, worker.abort, message)
+
+    def _to_gateway(self, worker_id: str) -> Callable[[str, GatewayEvent], None]:
+        def send(gateway_id: str, event: GatewayEvent) -> None:
+            at = self.network.arrival(f"{worker_id}>{gateway_id}", self.network.hop_s())
+            self.heap.at(at, self.gateways[gateway_id].handle, event)
+
+        return send
+
+    def refused(self, run_id: str, refusal: RunRefused) -> None:
+        self.ends.refusals[run_id] = refusal
+
+    def ended(self, run: Run) -> None:
+        self.ends.runs[run.run_id] = run
+
+    def reported(self, report: ReportCall) -> None:
+        self.ends.reports.append(report)
+
+    # -- what repeats
+
+    def _snapshot(self, worker: SimWorker) -> None:
+        if worker.alive:
+            worker.send_progress()
+            self._send_snapshot(worker)
+        self.heap.after(self._scenario.delays.snapshot_interval_s, self._snapshot, worker)
+
+    def _send_snapshot(self, worker: SimWorker) -> None:
+        at = self.network.arrival(f"{worker.worker_id}>router", self.network.snapshot_s())
+        self.heap.at(at, self._route, SnapshotArrived(worker.snapshot()))
+
+    def _report_pools(self) -> None:
+        states = self.router.pool_states(self.heap.now + self._router_offset_s)
+        for gateway in self.gateways.values():
+            at = self.network.arrival(f"router>{gateway.gateway_id}", self.network.hop_s())
+            self.heap.at(at, gateway.handle, PoolsReported(states))
+        self.heap.after(self._scenario.delays.pools_interval_s, self._report_pools)
+
+    def _tick_router(self) -> None:
+        self._route(Tick())
+        self.heap.after(ROUTER_TICK_S, self._tick_router)
+
+    # -- faults
+
+    def _plan_faults(self) -> None:
+        for fault in self._scenario.faults:
+            if isinstance(fault, WorkerCrash):
+                self.heap.at(fault.at_s, self._crash, self.workers[fault.worker], fault.restart_s)
+            elif isinstance(fault, SlowStart):
+                worker = self.workers[fault.worker]
+                worker.set_state(ReplicaState.LOADING)
+                self.heap.at(fault.until_s, self._awake, worker)
+
+    def _crash(self, worker: SimWorker, restart_s: float) -> None:
+        for gateway_id in worker.crash():
+            at = self.network.arrival(f"{worker.worker_id}>{gateway_id}", self.network.hop_s())
+            self.heap.at(at, self.gateways[gateway_id].handle, WorkerGone(worker.worker_id))
+        lost_at = self.network.arrival(f"{worker.worker_id}>router", self.network.hop_s())
+        self.heap.at(lost_at, self._route, WorkerLost(worker.worker_id))
+        self.heap.after(restart_s, self._restart, worker)
+
+    def _restart(self, worker: SimWorker) -> None:
+        worker.restart()
+        self._send_snapshot(worker)
+
+    def _awake(self, worker: SimWorker) -> None:
+        worker.set_state(ReplicaState.AWAKE)
+        self._send_snapshot(worker)
+
+
+def true_profiles(scenario: Scenario) -> dict[str, EngineProfile]:
+    """How the engines behave."""
+    shaping = {"lookahead", "default_output_tokens", "believed_factor"}
+    return {
+        name: EngineProfile(name, **section.model_dump(exclude=shaping)) for name, section in scenario.models.items()
+    }

@@ -1,0 +1,201 @@
+"""A scenario file: the workflow, the engines, the work that arrives and what goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from catenary.core.gateway.settings import GatewaySettings
+from catenary.core.router.settings import RouterSettings
+from catenary.simulation.faults import Fault
+from catenary.simulation.presets import PRESETS
+
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+Positive = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class ScenarioError(Exception):
+    """The scenario cannot be used. The text has one line per wrong value: its name, the value and the bound."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(Section):
+    """An engine's iteration model (see catenary.model.profile) and how the pool uses it. ``believed_factor``: what
+    the cores take its times to be, relative to the truth."""
+
+    prefill_base_s: Seconds = 0.005
+    prefill_token_s: Seconds = 0.0001
+    prefill_token2_s: Seconds = 0.0
+    step_base_s: Seconds = 0.01
+    step_seq_s: Seconds = 0.0002
+    step_context_s: Seconds = 0.0
+    max_num_seqs: int = Field(default=16, ge=1, le=4096)
+    kv_capacity_tokens: int = Field(default=0, ge=0)
+    lookahead: int = Field(default=2, ge=0, le=1_000_000)
+    default_output_tokens: int = Field(default=128, ge=1)
+    start_s: Seconds = 0.0
+    believed_factor: float = Field(default=1.0, gt=0, le=10)
+
+
+class Lengths(Section):
+    """Lognormal lengths, rounded and clipped."""
+
+    median: float = Field(gt=0)
+    sigma: float = Field(ge=0, le=5)
+    min: int = Field(default=1, ge=1)
+    max: int = Field(default=1_000_000, ge=1)
+
+
+class OutputSection(Section):
+    """``mark`` stands at the start of the text with ``mark_probability``, for conditions to find."""
+
+    tokens: Lengths
+    mark: str = ""
+    mark_probability: float = Field(default=1.0, ge=0, le=1)
+
+
+class InputSection(Section):
+    """A text of ``tokens``, or a list of ``items`` (low, high) such texts."""
+
+    tokens: Lengths
+    items: tuple[int, int] | None = None
+
+
+class Phase(Section):
+    """``load`` times the workload's rate for ``duration_s``; ``outputs`` replaces medians of output lengths."""
+
+    duration_s: Positive
+    load: float = Field(default=1.0, gt=0, le=1000)
+    outputs: dict[str, float] = Field(default_factory=dict)
+
+
+class WorkSection(Section):
+    """``rate``: runs per second at load 1.0. Gamma arrivals have the given coefficient of variation of their gaps."""
+
+    rate: float = Field(gt=0, le=100_000)
+    arrivals: Literal["poisson", "gamma"] = "poisson"
+    gap_cv: float = Field(default=1.0, gt=0, le=100)
+    phases: list[Phase] = Field(min_length=1, max_length=1000)
+    inputs: dict[str, InputSection] = Field(default_factory=dict)
+    outputs: dict[str, OutputSection] = Field(default_factory=dict)
+
+
+class Objective(Section):
+    """The deadline of each run: the workflow's own, ``fixed_s``, or ``own`` times its unloaded latency."""
+
+    fixed_s: Positive | None = None
+    own: float | None = Field(default=None, gt=0, le=1000)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Objective:
+        if self.fixed_s is not None and self.own is not None:
+            raise ValueError("fixed_s and own exclude each other; leave one out")
+        return self
+
+
+class Delays(Section):
+    """Network (one way) and store in seconds, and the intervals of snapshots and pool reports."""
+
+    network_s: Seconds = 0.0005
+    store_s: Seconds = 0.001
+    snapshot_interval_s: Positive = 0.2
+    pools_interval_s: Positive = 0.1
+    snapshot_delay_s: Seconds = 0.0
+    liveness_s: Seconds = 3.0
+
+
+class Scenario(Section):
+    """``replicas``: engines per model, one worker and one accelerator each."""
+
+    name: str
+    workflow: dict[str, Any]
+    models: dict[str, ModelSection]
+    replicas: dict[str, Annotated[int, Field(ge=0, le=1000)]]
+    work: WorkSection
+    objective: Objective = Field(default_factory=Objective)
+    delays: Delays = Field(default_factory=Delays)
+    gateways: int = Field(default=1, ge=1, le=64)
+    gateway: dict[str, Any] = Field(default_factory=dict)
+    router: dict[str, Any] = Field(default_factory=dict)
+    faults: list[Fault] = Field(default_factory=list, max_length=1000)
+
+    @field_validator("gateway")
+    @classmethod
+    def _gateway_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _known(values, GatewaySettings)
+
+    @field_validator("router")
+    @classmethod
+    def _router_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _known(values, RouterSettings)
+
+    @model_validator(mode="after")
+    def _replicas_name_models(self) -> Scenario:
+        for model in self.replicas:
+            if model not in self.models:
+                raise ValueError(f"replicas: unknown model {model!r}; known: {', '.join(sorted(self.models))}")
+        return self
+
+
+def load_scenario(path: Path, policy: str = "catenary", overrides: Sequence[str] = ()) -> Scenario:
+    """The file with a preset of policies and ``name.of.value=yaml`` overrides on top.
+
+    Raises:
+        ScenarioError: the file cannot be read, the preset is unknown, or a value is wrong.
+    """
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ScenarioError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise ScenarioError(f"{path}: must be a mapping, is a {type(data).__name__}")
+    if policy not in PRESETS:
+        raise ScenarioError(f"policy: unknown {policy!r}; known: {', '.join(PRESETS)}")
+    merged = PRESETS[policy](data)
+    for override in overrides:
+        _override(merged, override)
+    return parse_scenario(merged)
+
+
+def parse_scenario(data: Mapping[str, Any]) -> Scenario:
+    """Raises ScenarioError."""
+    try:
+        return Scenario(**data)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'scenario'}: {e['msg']}" for e in error.errors()]
+        raise ScenarioError("\n".join(lines)) from error
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise ScenarioError(f"--set {override!r}: must have the form name.of.value=value")
+    *parents, last = name.split(".")
+    place: Any = data
+    for part in parents:
+        place = place[int(part)] if isinstance(place, list) and part.isdigit() else _child(place, part, name)
+    if not isinstance(place, dict):
+        raise ScenarioError(f"--set {name}: has no such value")
+    place[last] = yaml.safe_load(text)
+
+
+def _child(place: Any, part: str, name: str) -> Any:
+    if not isinstance(place, dict):
+        raise ScenarioError(f"--set {name}: has no such value")
+    return place.setdefault(part, {})
+
+
+def _known(values: dict[str, Any], settings: type[GatewaySettings] | type[RouterSettings]) -> dict[str, Any]:
+    known = {field.name for field in fields(settings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return values
