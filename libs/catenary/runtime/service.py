@@ -62,14 +62,12 @@ def main(
     die_with_parent()
     try:
         config = load_config(args.config)
-        service = build(config, args)
+        configure_logging(_instance(service_name, args), config.telemetry)
+        configure_tracing(service_name, config.telemetry)
+        failed = asyncio.run(_build_and_serve(build, config, args))
     except ConfigError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    configure_logging(_instance(service_name, args), config.telemetry)
-    configure_tracing(service_name, config.telemetry)
-    try:
-        failed = asyncio.run(_serve(service))
     finally:
         shutdown_tracing()
     raise SystemExit(1 if failed else 0)
@@ -94,6 +92,13 @@ def _config_path() -> Path | None:
 def _instance(service_name: str, args: argparse.Namespace) -> str:
     instance = getattr(args, "worker", "") or args.id
     return f"{service_name}-{instance}" if instance else service_name
+
+
+async def _build_and_serve(
+    build: Callable[[Config, argparse.Namespace], Service], config: Config, args: argparse.Namespace
+) -> bool:
+    """A service is built inside the loop, to which gRPC's servers and channels are bound."""
+    return await _serve(build(config, args))
 
 
 async def _serve(service: Service) -> bool:
