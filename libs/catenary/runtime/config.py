@@ -35,130 +35,212 @@ class EngineKind(StrEnum):
 
 
 class ModelConfig(Section):
-    """One model that workflows can name.
-
-    ``source``: a folder, ``hf://org/name`` or ``gguf+package://package/file.gguf``; the emulated engine needs none.
-    ``engine_args`` go to vLLM's AsyncEngineArgs as they are. ``profile`` names a profile file; for the emulated engine
-    it is the engine's behaviour.
-    """
+    """One model that workflows can name."""
 
     source: str = ""
+    """Folder, `hf://org/name` or `gguf+package://package/file.gguf`; an emulated engine needs none."""
     engine: EngineKind = EngineKind.VLLM
+    """What runs it."""
     tokenizer: str = ""
+    """Folder of another tokenizer; empty: the source's own."""
     max_model_len: int = Field(default=2048, ge=16, le=4_194_304)
+    """Tokens of prompt and output together."""
     max_num_seqs: int = Field(default=16, ge=1, le=4096)
+    """Sequences that one replica decodes at once: its seats."""
     lookahead: int = Field(default=2, ge=0, le=256)
+    """Calls that may wait inside a replica's engine beyond its seats."""
     max_num_batched_tokens: int = Field(default=2048, ge=16, le=1_048_576)
+    """Tokens of one engine step, prefill chunks included."""
     engine_args: dict[str, Any] = Field(default_factory=dict)
+    """Passed to vLLM's AsyncEngineArgs as they are."""
     profile: str = ""
+    """Profile file; for an emulated engine it is the engine's behaviour."""
     default_output_tokens: int = Field(default=128, ge=1, le=1_048_576)
+    """Predicted output of a call before any has been measured."""
 
 
 class WorkerConfig(Section):
-    """One worker process. ``device`` is the value of the accelerator variable ("0", "0,1"), or "cpu"."""
+    """One worker process."""
 
     id: Name
+    """Name of the worker, unique."""
     models: list[Name] = Field(min_length=1, max_length=64)
+    """Models that it loads."""
     device: str = "cpu"
+    """Value of the accelerator variable ("0", "0,1"), or "cpu"."""
     address: Address = "127.0.0.1:0"
+    """Where it serves; port 0: any free one."""
     cpu_threads: str = ""
+    """Cores that a CPU engine is bound to ("0-3"); empty: the engine chooses."""
     kv_cache_gib: float = Field(default=1.0, gt=0, le=4096)
+    """KV cache of a CPU engine."""
     num_accelerators: int = Field(default=1, ge=1, le=8)
+    """Accelerators of the set that it owns."""
 
 
 class StoreConfig(Section):
-    """``url`` "embedded" starts a Valkey server in ``data_dir``; otherwise a redis:// or unix:// address."""
+    """Where state is kept."""
 
     url: str = "embedded"
+    """"embedded" starts a Valkey server in `data_dir`; otherwise a redis://, rediss:// or unix:// address."""
     data_dir: Path = Path(".catenary/store")
+    """Folder of the embedded server's data."""
     run_retention_s: Seconds = 86_400.0
+    """How long a finished run is kept."""
     max_runs: int = Field(default=100_000, ge=1, le=10_000_000)
+    """Runs that are kept; further ones are refused."""
     max_memory_mb: int = Field(default=512, ge=16, le=1_048_576)
+    """Memory of the embedded server; writes past it are refused."""
     write_timeout_s: Seconds = 5.0
+    """How long a write waits for its answer."""
 
 
 class LimitsConfig(Section):
-    """Bounds on specifications, see catenary.model.workflow.Limits."""
+    """Bounds on specifications and on what a run of one may grow to."""
 
     max_calls: int = Field(default=256, ge=1, le=10_000)
+    """Calls of a workflow."""
     max_depth: int = Field(default=64, ge=1, le=10_000)
+    """Calls on its longest path."""
     max_items: int = Field(default=256, ge=1, le=100_000)
+    """Items of a map."""
     max_run_calls: int = Field(default=2048, ge=1, le=100_000)
+    """Calls of a run, map items counted one by one."""
     max_prompt_bytes: int = Field(default=1 << 20, ge=1, le=1 << 26)
+    """A rendered prompt."""
     max_template_bytes: int = Field(default=1 << 16, ge=1, le=1 << 24)
+    """A template or condition."""
     max_spec_bytes: int = Field(default=1 << 20, ge=1, le=1 << 26)
+    """A whole specification."""
     max_inputs_bytes: int = Field(default=4 << 20, ge=1, le=1 << 26)
+    """The inputs of a run."""
     max_deadline_s: float = Field(default=86_400.0, gt=0, le=604_800)
+    """A deadline."""
     max_stop: int = Field(default=16, ge=0, le=256)
+    """Stop strings of a call."""
     max_output_tokens: int = Field(default=32_768, ge=1, le=1_048_576)
+    """`max_tokens` of a call."""
 
 
 class GatewayConfig(Section):
+    """The scheduler-gateway."""
+
     id: Name = "gateway-0"
+    """Name of this gateway, unique."""
     address: Address = "127.0.0.1:7450"
+    """Where it serves."""
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     admission: Literal["none", "feasible"] = "feasible"
+    """"feasible" refuses runs that cannot finish in time; "none" admits all."""
     admit_probability: float = Field(default=0.5, ge=0, le=1)
+    """Least probability of meeting the deadline with which a run is admitted."""
     max_active_runs: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Runs that have not ended; further ones are refused."""
     max_attempts: int = Field(default=3, ge=1, le=100)
+    """Placements of a call before it fails its run."""
     event_buffer: int = Field(default=4096, ge=16, le=1_000_000)
+    """Events that wait for a slow client before its stream is ended."""
     default_attainment: float = Field(default=0.95, gt=0, lt=1)
+    """Attainment of a workflow that names none."""
     late_multiple: float = Field(default=3.0, ge=1, le=100)
+    """A late run ends EXPIRED at this multiple of its deadline."""
 
 
 class RouterConfig(Section):
+    """The router."""
+
     id: Name = "router-0"
+    """Name of this router, unique."""
     address: Address = "127.0.0.1:7451"
+    """Where it serves."""
     ordering: Literal["fcfs", "edf", "least_slack"] = "least_slack"
+    """Order of the calls in a queue."""
     routing: Literal["round_robin", "least_loaded", "slack_aware"] = "slack_aware"
+    """Choice of the worker."""
     shed_lost: bool = True
+    """Calls of runs that can no longer finish in time give way to those that can."""
     queue_limit: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Calls in one pool's queue; further ones are refused."""
     reservation_ttl_s: Seconds = 30.0
+    """How long a place is kept for a call that no snapshot shows."""
     late_share: float = Field(default=0.1, ge=0, le=1)
+    """Part of a pool's seats that late runs may hold while others wait."""
     pools_interval_s: Seconds = 0.1
+    """How often the gateways hear of the pools."""
     lease_ttl_s: Seconds = 2.0
+    """Without renewal for so long, a standby takes over."""
 
 
 class ProfilerConfig(Section):
+    """The profiler."""
+
     address: Address = "127.0.0.1:7452"
+    """Where it serves."""
     profiles_dir: Path = Path("profiles")
+    """Folder of the profile files."""
     max_correction: float = Field(default=2.0, ge=1, le=10)
+    """Bound on the factor that finished calls correct a profile by."""
     acquire_timeout_s: Seconds = 60.0
+    """How long it waits for a replica to be set aside."""
     call_timeout_s: Seconds = 300.0
+    """How long one measured call may take."""
 
 
 class ProvisionerConfig(Section):
+    """The provisioner."""
+
     id: Name = "provisioner-0"
+    """Name of this provisioner, unique."""
     address: Address = "127.0.0.1:7453"
+    """Where it serves."""
     policy: Literal["static"] = "static"
+    """How the plan is made."""
     cluster: Literal["local", "static"] = "local"
+    """"local" starts worker processes; "static" waits for workers that register themselves."""
     start_timeout_s: Seconds = 900.0
+    """How long a worker may take until it serves."""
     stop_timeout_s: Seconds = 20.0
+    """How long a worker may take to end before it is killed."""
     backoff_s: Seconds = 0.5
+    """Pause before the first restart of a worker that ended."""
     max_backoff_s: Seconds = 30.0
+    """The pause doubles up to this."""
     stable_s: Seconds = 60.0
+    """A worker that ran so long starts again with the first pause."""
     unresponsive_s: Seconds = 15.0
+    """A worker without a snapshot for so long is restarted."""
     replica_lease_s: Seconds = 60.0
+    """A replica set aside and not extended for so long returns to its pool."""
     lease_ttl_s: Seconds = 5.0
+    """Without renewal for so long, another provisioner takes over."""
     device_variable: Name = "CUDA_VISIBLE_DEVICES"
+    """Environment variable that names a worker's accelerators."""
 
 
 class WorkerDefaults(Section):
     """What all workers share."""
 
     heartbeat_s: Seconds = 0.5
+    """How often a worker publishes that it lives."""
     liveness_ttl_s: Seconds = 3.0
+    """Without a heartbeat for so long, it is gone."""
     snapshot_interval_s: Seconds = 0.2
+    """Least time between two snapshots."""
     drain_timeout_s: Seconds = 60.0
+    """How long running calls may finish after SIGTERM."""
     max_calls: int = Field(default=1024, ge=1, le=100_000)
+    """Calls that a worker holds; further ones are refused."""
 
 
 class TelemetryConfig(Section):
-    """``otlp_endpoint`` empty: no traces are exported. ``log_dir`` empty: logs go to standard error."""
+    """Traces and logs."""
 
     otlp_endpoint: str = ""
+    """host:port or URL of an OTLP collector (gRPC); empty: no traces are exported."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level that is logged."""
     log_dir: str = ""
+    """Folder of the log files; empty: standard error."""
 
 
 class Config(BaseSettings):
@@ -173,6 +255,7 @@ class Config(BaseSettings):
     )
 
     cache_dir: Path = Path("~/.cache/catenary")
+    """Folder of converted models."""
     store: StoreConfig = Field(default_factory=StoreConfig)
     gateway: GatewayConfig = Field(default_factory=GatewayConfig)
     router: RouterConfig = Field(default_factory=RouterConfig)
