@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check protos docs format
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup:  ## Make .venv (CATENARY_TORCH=auto|cpu|gpu|none|URL); nothing to do the second time
+	@$(PYTHON) scripts/setup
+
+demo: setup  ## Run examples/review_article.yaml on two real vLLM engines
+	@scripts/demo
+
+test: setup  ## Everything: unit, integration, simulation, then real engines
+	@$(BIN)/pytest tests/unit tests/integration tests/simulation
+	@$(BIN)/pytest tests/e2e
+
+test-fast: setup  ## The tests that need no real engine
+	@$(BIN)/pytest tests/unit tests/integration tests/simulation
+
+check: setup  ## Format, lint, types, import contracts, generated files
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python scripts/protos --check
+	@$(BIN)/python scripts/config_reference --check
+
+protos: setup  ## Generate libs/catenary/v1 from protos/
+	@$(BIN)/python scripts/protos
+
+docs: setup  ## Generate docs/configuration.md
+	@$(BIN)/python scripts/config_reference
+
+format: setup  ## Format and sort imports
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
