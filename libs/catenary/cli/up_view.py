@@ -36,6 +36,15 @@ class UpView:
     def plan(self, plan: pb.Plan) -> None:
         self._plan = plan
 
+    @property
+    def summary(self) -> str:
+        """Empty until every worker is ready."""
+        phases = [worker.phase for worker in self._plan.workers]
+        gateway = self._services.get("gateway")
+        if gateway is None or not phases or any(phase not in ("ready", "external") for phase in phases):
+            return ""
+        return f"ready: gateway at {gateway.address}; Ctrl-C stops everything"
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
         for change in self._services.values():
@@ -47,6 +56,7 @@ class UpView:
                 state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
                 table.add_row(f"  {replica.model}", _styled(state), _replica_detail(replica))
         yield table
+        yield Text(self.summary, style="bold green")
 
     def news(self) -> list[str]:
         """A line for each part whose state has changed since the last call."""
@@ -56,6 +66,8 @@ class UpView:
             for replica in worker.snapshot.replicas:
                 state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
                 states[f"{worker.worker_id}/{replica.model}"] = f"{state}{_after(_first_line(replica.error))}"
+        if self.summary:
+            states["cluster"] = self.summary
         lines = [f"{name}: {state}" for name, state in states.items() if self._told.get(name) != state]
         self._told = states
         return lines

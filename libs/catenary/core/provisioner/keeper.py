@@ -104,8 +104,6 @@ class WorkerKeeper:
             return
         self._seen_at = now
         self.snapshot = _lean(event.worker)
-        if self.phase is WorkerPhase.EXTERNAL:
-            self.last_error = ""
         self._note_dead(now)
         if self.phase in (WorkerPhase.STARTING, WorkerPhase.READY):
             is_up = all((r := self._replica(model)) is not None and r.state in _UP for model in self.wanted.models)
