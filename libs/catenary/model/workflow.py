@@ -94,6 +94,8 @@ class Limits:
     max_template_bytes: int = 1 << 16
     max_spec_bytes: int = 1 << 20
     max_inputs_bytes: int = 4 << 20
+    max_map_bytes: int = 8 << 20
+    max_output_bytes: int = 8 << 20
     max_deadline_s: float = 86_400.0
     max_stop: int = 16
     max_output_tokens: int = 32_768
