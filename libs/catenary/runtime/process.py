@@ -21,6 +21,7 @@ from catenary.runtime.scope import Scope
 PARENT_VARIABLE = "CATENARY_PARENT"
 READY_PREFIX = "ready "
 _CHUNK_BYTES = 1 << 16
+_LAST_OUTPUT_S = 1.0
 
 
 class ChildError(Exception):
@@ -140,7 +141,9 @@ class Child:
     async def _end(self) -> str:
         returncode = await self._process.wait()
         await asyncio.to_thread(self._scope.kill, self._process.pid)
-        await self._pump_task
+        await asyncio.wait((self._pump_task,), timeout=_LAST_OUTPUT_S)
+        self._pump_task.cancel()
+        await asyncio.gather(self._pump_task, return_exceptions=True)
         self._reader.close()
         self._output.close()
         return _described(returncode) + self._where()

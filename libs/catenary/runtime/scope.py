@@ -68,7 +68,7 @@ class Scope:
     def _processes(self, session: int) -> Iterator[psutil.Process]:
         own = os.getpid()
         for process in psutil.process_iter():
-            if process.pid != own and _is_alive(process) and (self._marks(process) or _in_session(process, session)):
+            if process.pid != own and (self._marks(process) or _in_session(process, session)) and _is_alive(process):
                 yield process
 
     def _marks(self, process: psutil.Process) -> bool:
