@@ -114,6 +114,10 @@ class LimitsConfig(Section):
     """A whole specification."""
     max_inputs_bytes: int = Field(default=4 << 20, ge=1, le=1 << 26)
     """The inputs of a run."""
+    max_map_bytes: int = Field(default=8 << 20, ge=1, le=1 << 26)
+    """The prompts of all items of a map together."""
+    max_output_bytes: int = Field(default=8 << 20, ge=1, le=1 << 26)
+    """The rendered output of a run."""
     max_deadline_s: float = Field(default=86_400.0, gt=0, le=604_800)
     """A deadline."""
     max_stop: int = Field(default=16, ge=0, le=256)
