@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from catenary.runtime.output import OutputLog
-from catenary.runtime.scope import Scope
+from catenary.runtime.scope import PARENT_VARIABLE, Scope
 
-PARENT_VARIABLE = "CATENARY_PARENT"
 READY_PREFIX = "ready "
 _CHUNK_BYTES = 1 << 16
 _LAST_OUTPUT_S = 1.0

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import psutil
 
 SCOPE_VARIABLE = "CATENARY_SCOPE"
+PARENT_VARIABLE = "CATENARY_PARENT"
 _SWEEP_PAUSE_S = 0.02
 
 

@@ -16,9 +16,9 @@ import structlog
 
 from catenary.runtime.config import CONFIG_VARIABLE, Config, ConfigError, load_config
 from catenary.runtime.logging import configure_logging
+from catenary.runtime.scope import PARENT_VARIABLE
 from catenary.runtime.tracing import configure_tracing, shutdown_tracing
 
-PARENT_VARIABLE = "CATENARY_PARENT"
 _PR_SET_PDEATHSIG = 1
 
 
