@@ -178,8 +178,25 @@ class GatewayCore:
                 self._learn_shape(run, ready.ref)
             actions.append(Tokenize(run.run_id, ready))
         if step.ended is not None:
+            if step.ended.failed is not None and str(step.ended.failed) not in run.records:
+                actions.append(self._never_started(run, step.ended.failed, step.ended.reason, now))
             actions += self._end(run, step.ended.outcome, step.ended.reason, now, step.ended.output)
         return actions
+
+    def _never_started(self, run: ActiveRun, ref: CallRef, reason: str, now: float) -> Publish:
+        """A call whose templates could not be rendered."""
+        model = run.workflow.by_name[ref.name].call.model
+        record = CallRecord(
+            ref,
+            model,
+            state=State.FINISHED,
+            outcome=Outcome.FAILED,
+            error=reason,
+            finish_reason="error",
+            start_s=now - run.submitted_at,
+        )
+        run.records[str(ref)] = record
+        return Publish(run.event(CallFinished(record)), run.epoch)
 
     def _learn_shape(self, run: ActiveRun, ref: CallRef) -> None:
         if run.workflow.by_name[ref.name].call.when is not None:

@@ -1,0 +1,182 @@
+"""Overhead of a three-call chain on an engine that takes no time, durable writes and token streaming on.
+
+    python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--json]
+
+Starts its own cluster from config/noop.yaml (all services as processes, embedded Valkey), drives it from one asyncio
+process through plain gRPC stubs in a closed loop, and prints the median of the repeats. Proof that nothing is switched
+off: token events and store writes are counted and printed. See docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from catenary.runtime.cluster import Cluster
+from catenary.runtime.rpc import channel
+from catenary.runtime.store.connection import connect
+from catenary.v1 import gateway_service_pb2 as pb
+from catenary.v1 import gateway_service_pb2_grpc as rpc
+from catenary.v1 import run_pb2, workflow_pb2
+
+CONFIG = Path(__file__).parent.parent / "config" / "noop.yaml"
+TOKENS = 4
+WARM_UP_S = 1.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """Chain latencies in seconds, and what the client saw of them."""
+
+    latencies: list[float] = field(default_factory=list)
+    token_events: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    clients: int
+    calls: int
+    per_s: float
+    p50_ms: float
+    p99_ms: float
+    token_events_per_run: float
+    store_commands_per_run: float
+    cpu_cores: float
+    rss_mb: float
+
+
+def chain(calls: int) -> workflow_pb2.Workflow:
+    workflow = workflow_pb2.Workflow(name=f"noop-{calls}")
+    workflow.slo.deadline.FromSeconds(60)
+    workflow.inputs["article"] = workflow_pb2.INPUT_TYPE_STRING
+    for number in range(calls):
+        source = "inputs.article" if number == 0 else f"c{number - 1}.text"
+        call = workflow.calls.add(name=f"c{number}")
+        call.model.model = "noop"
+        call.model.prompt = f"#out={TOKENS} step {number}: {{{{ {source} }}}}"
+        call.model.sampling.max_tokens = TOKENS
+    workflow.output = f"{{{{ c{calls - 1}.text }}}}"
+    return workflow
+
+
+async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, until: float, tally: Tally) -> None:
+    request = pb.SubmitWorkflowRequest(workflow=workflow, stream_tokens=True)
+    request.inputs["article"] = " ".join(f"word{number}" for number in range(64))
+    while time.monotonic() < until:
+        began = time.monotonic()
+        outcome = run_pb2.OUTCOME_UNSPECIFIED
+        async for response in stub.SubmitWorkflow(request):
+            kind = response.event.WhichOneof("event")
+            if kind == "call_tokens":
+                tally.token_events += 1
+            elif kind == "run_finished":
+                outcome = response.event.run_finished.outcome
+        tally.latencies.append(time.monotonic() - began)
+        tally.failures += outcome != run_pb2.OUTCOME_SUCCEEDED
+
+
+async def drive(address: str, clients: int, calls: int, seconds: float) -> Tally:
+    async with channel(address) as connection:
+        stub = rpc.GatewayServiceStub(connection)
+        tally = Tally()
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(client(stub, chain(calls), until, tally) for _ in range(clients)))
+    return tally
+
+
+async def commands_processed(store_url: str) -> int:
+    redis = connect(store_url)
+    info = await redis.info("stats")
+    await redis.aclose()
+    return int(info["total_commands_processed"])
+
+
+def processes() -> list[psutil.Process]:
+    return psutil.Process(os.getpid()).children(recursive=True)
+
+
+def cpu_s(family: list[psutil.Process]) -> float:
+    total = 0.0
+    for process in family:
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system
+    return total
+
+
+async def measure(cluster: Cluster, clients: int, calls: int, seconds: float) -> Row:
+    address = cluster.addresses.gateway
+    await drive(address, clients, calls, WARM_UP_S)
+    family = processes()
+    commands, cpu, began = await commands_processed(cluster.store_url), cpu_s(family), time.monotonic()
+    tally = await drive(address, clients, calls, seconds)
+    took = time.monotonic() - began
+    runs = len(tally.latencies)
+    if tally.failures:
+        raise SystemExit(f"{tally.failures} of {runs} runs did not succeed")
+    ordered = sorted(tally.latencies)
+    return Row(
+        clients=clients,
+        calls=calls,
+        per_s=runs / took,
+        p50_ms=statistics.median(ordered) * 1e3,
+        p99_ms=ordered[min(runs - 1, int(0.99 * runs))] * 1e3,
+        token_events_per_run=tally.token_events / runs,
+        store_commands_per_run=(await commands_processed(cluster.store_url) - commands) / runs,
+        cpu_cores=(cpu_s(family) - cpu) / took,
+        rss_mb=sum(process.memory_info().rss for process in family) / 2**20,
+    )
+
+
+def median_row(rows: list[Row]) -> Row:
+    return Row(*(statistics.median(values) for values in zip(*(asdict(row).values() for row in rows), strict=True)))
+
+
+async def run(args: argparse.Namespace) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="catenary-overhead-") as folder:
+        os.environ["CATENARY_STORE__DATA_DIR"] = f"{folder}/store"
+        os.environ["CATENARY_TELEMETRY__LOG_LEVEL"] = "warning"
+        async with Cluster(CONFIG) as cluster:
+            rows: dict[int, list[Row]] = {clients: [] for clients in args.clients}
+            for _ in range(args.repeats):
+                for clients in args.clients:
+                    rows[clients].append(await measure(cluster, clients, args.calls, args.seconds))
+    return [median_row(found) for found in rows.values()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
+    parser.add_argument("--calls", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    rows = asyncio.run(run(args))
+    if args.json:
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    print(
+        f"{'clients':>7} {'chains/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'tokens ev.':>10} {'store cmds':>10} {'cores':>6}"
+    )
+    for row in rows:
+        print(
+            f"{row.clients:>7.0f} {row.per_s:>9.1f} {row.p50_ms:>8.2f} {row.p99_ms:>8.2f} "
+            f"{row.token_events_per_run:>10.1f} {row.store_commands_per_run:>10.1f} {row.cpu_cores:>6.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
