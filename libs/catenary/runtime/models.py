@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 from catenary.runtime.gguf_conversion import ConversionError, Progress, convert_in_subprocess
@@ -32,8 +32,8 @@ def resolve_source(source: str, cache_dir: Path, progress: Progress | None = Non
     """The folder with config.json, tokenizer.json and weights that ``source`` stands for; blocks while it is made.
 
     ``source`` is a folder, ``hf://org/name`` (the local Hugging Face cache is asked first) or
-    ``gguf+package://package/file.gguf``, which is converted to bfloat16 once per cache folder: processes that ask at the
-    same time wait for one of them. ``progress`` gets (what is done, share 0..1).
+    ``gguf+package://package/file.gguf``, which is converted to bfloat16 once per cache folder: processes that ask at
+    the same time wait for one of them. ``progress`` gets (what is done, share 0..1).
 
     Raises:
         ModelSourceError: there is no such source, or it cannot be converted.
@@ -92,10 +92,10 @@ def _packaged_file(source: str) -> Path:
     package, _, name = source.removeprefix(GGUF_SCHEME).partition("/")
     if not package or not name:
         raise ModelSourceError(f"{source}: is not of the form {GGUF_SCHEME}package/file.gguf")
-    try:
-        path = Path(str(resources.files(package.replace("-", "_")).joinpath(name)))
-    except ModuleNotFoundError as error:
-        raise ModelSourceError(f"{source}: the package {package!r} is not installed; pip install {package}") from error
+    spec = importlib.util.find_spec(package.replace("-", "_"))  # not imported: its own dependencies may be missing
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelSourceError(f"{source}: the package {package!r} is not installed; pip install {package}")
+    path = Path(spec.submodule_search_locations[0]) / name
     if not path.is_file():
         found = ", ".join(sorted(other.name for other in path.parent.glob("*.gguf"))) or "none"
         raise ModelSourceError(f"{source}: there is no {name!r} in the package {package!r}; its GGUF files: {found}")
