@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LengthEstimate:
-    """q10, median, q90 and mean of the tokens still to be generated."""
+    """q10, median, q90, mean and standard deviation of the tokens still to be generated."""
 
     q10: float
     q50: float
     q90: float
     mean: float
+    deviation: float = 0.0
 
     @classmethod
     def exactly(cls, tokens: float) -> LengthEstimate:

@@ -35,9 +35,9 @@ class Fit:
     residual_p95: float
 
 
-def predict_point_s(profile: EngineProfile, point: GridPoint) -> float:
-    """Seconds that ``profile`` gives for what ``point`` measures, without its correction."""
-    step_s = profile.step_s(point.batch, point.context_tokens)
+def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1) -> float:
+    """Seconds that ``profile`` gives for what ``point`` measures in ``steps`` iterations, without its correction."""
+    step_s = _steps_s(profile, point, steps)
     if point.kind is PointKind.DECODE:
         return step_s
     return profile.overhead_s + point.batch * profile.prefill_s(point.prompt_tokens) + step_s
@@ -61,7 +61,7 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     rows = [[1.0, p.point.batch, p.point.context_tokens] for p in decode]
     steps = _solve(rows, [p.measured_s for p in decode], _scales(decode))
     profile = replace(base, step_base_s=steps[0], step_seq_s=steps[1], step_context_s=steps[2])
-    beyond = [p.measured_s - profile.step_s(p.point.batch, p.point.context_tokens) for p in prefill]
+    beyond = [p.measured_s - _steps_s(profile, p.point, p.steps) for p in prefill]
     rows = [_prefill_row(p.point) for p in prefill]
     coefficients = _solve(rows, beyond, _scales(prefill))
     profile = replace(
@@ -72,6 +72,11 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
         overhead_s=coefficients[3],
     )
     return _with_residuals(profile, points)
+
+
+def _steps_s(profile: EngineProfile, point: GridPoint, steps: int) -> float:
+    """Each sequence takes part in one of the iterations, so only their fixed part counts more than once."""
+    return profile.step_s(point.batch, point.context_tokens) + (steps - 1) * profile.step_base_s
 
 
 def _prefill_row(point: GridPoint) -> list[float]:
@@ -122,6 +127,6 @@ def non_negative_least_squares(matrix: Array, target: Array) -> Array:
 
 
 def _with_residuals(profile: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
-    fitted = tuple(replace(p, fitted_s=predict_point_s(profile, p.point)) for p in points)
+    fitted = tuple(replace(p, fitted_s=predict_point_s(profile, p.point, p.steps)) for p in points)
     errors = [abs(p.fitted_s - p.measured_s) / max(p.measured_s, SHORTEST_S) for p in fitted]
     return Fit(profile, fitted, float(np.median(errors)), float(np.percentile(errors, 95)))

@@ -6,32 +6,10 @@ duration`` (Zhang et al., section IV). A path's spread follows from the spreads 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-Z90 = 1.2816
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A duration nobody knows yet, in seconds: ``low`` is its q10, ``median`` its q50, ``spread`` one deviation."""
-
-    low: float
-    median: float
-    spread: float
-
-    @property
-    def high(self) -> float:
-        """q90."""
-        return self.median + Z90 * self.spread
-
-    @classmethod
-    def from_quantiles(cls, low: float, median: float, high: float) -> Span:
-        return cls(low, median, max(0.0, high - median) / Z90)
-
-
-ZERO = Span(0.0, 0.0, 0.0)
+from catenary.policy.span import ZERO, Span, later, maybe, then
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +22,10 @@ class PathCall:
     probability: float = 1.0
 
 
-def then(first: Span, second: Span) -> Span:
-    return Span(first.low + second.low, first.median + second.median, math.hypot(first.spread, second.spread))
-
-
-def longer(first: Span, second: Span) -> Span:
-    """The later of two ends: the low and median of each, and the spread of the one with the later q90."""
-    spread = first.spread if first.high >= second.high else second.spread
-    return Span(max(first.low, second.low), max(first.median, second.median), spread)
-
-
 def tails(calls: Sequence[PathCall]) -> Mapping[str, Span]:
-    """For each call the longest predicted path after it. ``calls`` come in topological order.
+    """For each call the longest predicted path after it; branches weigh by their probability.
 
-    A branch weighs by its probability in the median and counts nothing in ``low``, the shortest way.
+    ``calls`` come in topological order.
     """
     after: dict[str, Span] = {}
     whole: dict[str, Span] = {}
@@ -65,52 +33,23 @@ def tails(calls: Sequence[PathCall]) -> Mapping[str, Span]:
         tail = ZERO
         for child in call.children:
             if child in whole:
-                tail = longer(tail, whole[child])
+                tail = later(tail, whole[child])
         after[call.name] = tail
-        whole[call.name] = then(_weighed(call), tail)
+        whole[call.name] = then(maybe(call.span, call.probability), tail)
     return after
 
 
 def longest(calls: Sequence[PathCall]) -> Span:
     """The predicted time to the end of the run from now."""
     after = tails(calls)
+    followed = {child for call in calls for child in call.children}
     best = ZERO
     for call in calls:
-        best = longer(best, then(_weighed(call), after[call.name]))
+        if call.name not in followed:
+            best = later(best, then(maybe(call.span, call.probability), after[call.name]))
     return best
 
 
-def of_many(span: Span, items: int, seats: int) -> Span:
-    """A map or join of ``items`` like calls: the q^(1/n) quantile of one, and at least its work over the free seats."""
-    if items <= 0:
-        return ZERO
-    if items == 1:
-        return span
-    waves = max(1.0, items / max(1, seats))
-    reach = _normal_quantile(0.5 ** (1 / items)) * span.spread
-    return Span(span.low * waves, (span.median + reach) * waves, span.spread * math.sqrt(waves))
-
-
-def probability_in_time(span: Span, available_s: float) -> float:
-    """P(the path ends within ``available_s``), the path taken as normally distributed."""
-    if span.spread <= 0:
-        return 1.0 if span.median <= available_s else 0.0
-    return 0.5 * (1 + math.erf((available_s - span.median) / (span.spread * math.sqrt(2))))
-
-
-def _weighed(call: PathCall) -> Span:
-    if call.probability >= 1:
-        return call.span
-    return Span(0.0, call.span.median * call.probability, call.span.spread)
-
-
-def _normal_quantile(p: float) -> float:
-    """Inverse of the standard normal distribution, by bisection to 1e-9."""
-    low, high = -10.0, 10.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        if 0.5 * (1 + math.erf(middle / math.sqrt(2))) < p:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+def shortest_way(calls: Iterable[PathCall]) -> list[PathCall]:
+    """The same path if no branch is taken that need not be: what a run that may be lost is judged by."""
+    return [call if call.probability >= 1 else PathCall(call.name, call.children, ZERO) for call in calls]

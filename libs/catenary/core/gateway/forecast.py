@@ -13,8 +13,9 @@ from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel
-from catenary.policy.prediction import Traffic, duration_s
-from catenary.policy.slack import PathCall, Span, of_many
+from catenary.policy.prediction import Traffic, loaded_step_s
+from catenary.policy.slack import PathCall
+from catenary.policy.span import Span, of_many
 
 BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
@@ -48,12 +49,14 @@ class Forecaster:
 
     def span(self, model: str, prompt_tokens: float, output: LengthEstimate) -> Span:
         """The call's own duration, once it has a seat, at the pool's present batch."""
-        profile, traffic, batch = self.profiles[model], self.traffic(model), self._batch(model)
-        low, median, high = (
-            duration_s(profile, prompt_tokens, tokens, batch, traffic)
-            for tokens in (output.q10, output.q50, output.q90)
-        )
-        return Span.from_quantiles(low, median, high)
+        profile, step_s = self.profiles[model], self.step_s(model)
+        fixed_s = (profile.overhead_s + profile.prefill_s(prompt_tokens)) * profile.correction if prompt_tokens else 0.0
+        deviation_s = step_s * output.deviation
+        return Span(fixed_s + step_s * output.mean, deviation_s * deviation_s)
+
+    def step_s(self, model: str) -> float:
+        """Seconds from token to token at the pool's present batch."""
+        return loaded_step_s(self.profiles[model], self._batch(model), self.traffic(model))
 
     def path(self, run: ActiveRun) -> list[PathCall]:
         """The calls of the run that have not ended, in topological order."""
@@ -79,7 +82,7 @@ class Forecaster:
         total = workflow.literal_bytes(name) / BYTES_PER_TOKEN
         total += sum(input_tokens.get(read, 0.0) for read in workflow.reads_inputs(name))
         for parent in workflow.calls_of_prompt(name):
-            total += self.length(workflow.version, workflow.by_name[parent].call).q50
+            total += self.length(workflow.version, workflow.by_name[parent].call).mean
         return total
 
     def _call_span(self, run: ActiveRun, call: Call) -> Span:

@@ -8,7 +8,8 @@ from catenary.core.gateway.events import Abort, CallAssigned, GatewayAction, Off
 from catenary.core.gateway.forecast import Forecaster
 from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.model.dispatch import NEVER, QueuedCall
-from catenary.policy.slack import Span, tails
+from catenary.policy.slack import tails
+from catenary.policy.span import Span
 
 
 def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: str, now: float) -> Offer:

@@ -26,6 +26,7 @@ from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
 from catenary.policy.ordering import ORDERINGS
+from catenary.policy.ordering.triage import Waiting, keep
 from catenary.policy.routing import ROUTINGS, RoutingContext
 
 
@@ -155,7 +156,7 @@ class RouterCore:
 
     def _schedule(self, pool: Pool, now: float) -> list[RouterAction]:
         actions: list[RouterAction] = []
-        while (call := pool.queue.first()) is not None:
+        while (call := self._next(pool, now)) is not None:
             assigned = self._place(pool, call, now)
             if assigned is None:
                 break
@@ -174,6 +175,32 @@ class RouterCore:
             pool.late.remove(call.call_id)
             actions.append(assigned)
         return actions
+
+    def _next(self, pool: Pool, now: float) -> QueuedCall | None:
+        first = pool.queue.first()
+        if first is None or not self.settings.triage or len(pool.queue) < 2:
+            return first
+        if not any(load.free_places > 0 for load in pool.replicas.values()):
+            return None
+        waiting = [self._waiting(pool, call) for call in pool.queue.calls()]
+        kept = keep(waiting, len(pool.replicas), now)
+        if not kept:
+            kept = [min(waiting, key=lambda c: c.work_s)]
+        return pool.queue.get(kept[0].call_id)
+
+    def _waiting(self, pool: Pool, call: QueuedCall) -> Waiting:
+        p, t = pool.profile, pool.traffic
+        own = pool.predicted_s(call, call.output.q50)
+        high = pool.predicted_s(call, call.output.q90)
+        rest_spread = (
+            (call.latest_finish and (call.lost_finish - call.latest_finish)) / 1.28
+            if call.latest_finish != NEVER
+            else 0
+        )
+        spread = ((((high - own) / 1.28) ** 2) + rest_spread**2) ** 0.5
+        n = p.max_num_seqs
+        work = p.prefill_s(call.prompt_tokens) + call.output.mean * p.step_s(n) / n
+        return Waiting(call.call_id, call.latest_finish - own - self.settings.margin * spread, work)
 
     def _place(self, pool: Pool, call: QueuedCall, now: float) -> Assign | None:
         if not pool.replicas:

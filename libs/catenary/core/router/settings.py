@@ -12,6 +12,9 @@ class RouterSettings:
     ordering: str = "least_slack"
     routing: str = "slack_aware"
     shed_lost: bool = True
+    triage: bool = True
+    margin: float = 0.5
+    lost_z: float = 1.28
     queue_limit: int = 10_000
     reservation_ttl_s: float = 30.0
     late_share: float = 0.1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from catenary.model.dispatch import PoolState
 from catenary.model.outcome import Outcome
 from catenary.model.run import Quote
-from catenary.policy.slack import Span
+from catenary.policy.span import Span
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from catenary.model.dispatch import PoolState
 from catenary.model.outcome import Outcome
 from catenary.model.run import Quote
 from catenary.policy.admission.decision import AdmissionContext, AdmissionDecision
-from catenary.policy.slack import Span, probability_in_time
-
-Z95 = 1.645
+from catenary.policy.span import Z95, Span, then
 
 
 def feasible(context: AdmissionContext) -> AdmissionDecision:
@@ -23,11 +21,11 @@ def feasible(context: AdmissionContext) -> AdmissionDecision:
         reason = f"no replica of {', '.join(sorted(missing))} is awake or on its way"
         return AdmissionDecision(Outcome.NO_WORKERS, reason, 0.0, 0.0, Quote(0.0, 0.0))
     waits = {model: wait_s(context.pools[model]) for model in context.models}
-    path = Span(context.path.low, context.path.median + sum(waits.values()), context.path.spread)
-    quote = Quote(path.median + Z95 * path.spread, 0.95)
+    path = then(context.path, Span(sum(waits.values())))
+    quote = Quote(path.at(Z95), 0.95)
     if context.deadline_s is None:
         return AdmissionDecision(None, "no deadline", 1.0, path.median, quote)
-    probability = probability_in_time(path, context.deadline_s)
+    probability = path.probability_within(context.deadline_s)
     if probability >= context.min_probability:
         return AdmissionDecision(None, "likely in time", probability, path.median, quote)
     queues = ", ".join(f"{model} {wait:.2f} s" for model, wait in sorted(waits.items()) if wait > 0) or "none"
