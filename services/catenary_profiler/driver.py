@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -21,13 +22,15 @@ from catenary_profiler.failure import ProfileFailed
 
 FIRST_TOKEN_ID, LAST_TOKEN_ID = 256, 999
 ABORT_TIMEOUT_S = 5.0
+STEP_GAP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Seconds of what the point measures, and what a call took on its way to the worker and back."""
+    """Seconds of what the point measures, in how many iterations, and a call's way to the worker and back."""
 
     seconds: float
+    steps: int
     transport_s: float
 
 
@@ -105,7 +108,7 @@ class EngineDriver:
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
             raise _worker_gone(point, error) from error
         longest_s = max(end.duration_us for end in ends) * 1e-6
-        return Sample(_seconds(point, ends), max(0.0, whole_s - longest_s))
+        return Sample(_seconds(point, ends), _steps(point, ends), max(0.0, whole_s - longest_s))
 
     def _starts(self, point: GridPoint) -> list[pb.StartCall]:
         self._num_batches += 1
@@ -161,3 +164,12 @@ def _seconds(point: GridPoint, ends: Sequence[pb.CallEnd]) -> float:
     if point.kind is PointKind.DECODE:
         return (last.duration_us - last.ttft_us) * 1e-6 / max(1, point.output_tokens - 1)
     return last.ttft_us * 1e-6
+
+
+def _steps(point: GridPoint, ends: Sequence[pb.CallEnd]) -> int:
+    """Iterations in which first tokens came. An iteration is longer than the first one's time to the first token, or
+    not much shorter; calls of the same one differ by the moments of their arrival only."""
+    if point.kind is PointKind.DECODE:
+        return 1
+    times = sorted(end.ttft_us for end in ends)
+    return 1 + sum(later - earlier > STEP_GAP * times[0] for earlier, later in pairwise(times))

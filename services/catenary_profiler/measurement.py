@@ -94,7 +94,7 @@ class Measurement:
             while (point := session.next_point(clock.now())) is not None:
                 report(Progress(session.taken, session.total, point.label))
                 sample = await driver.measure(point)
-                session.record(point, sample.seconds)
+                session.record(point, sample.seconds, sample.steps)
                 transports.append(sample.transport_s)
         report(Progress(session.total, session.total, "fitting"))
         return session, median(transports)

@@ -72,12 +72,12 @@ class SmallWorker(WorkerServiceServicer):
             await asyncio.gather(reading, return_exceptions=True)
 
     def _take(self, request: pb.GenerateRequest) -> pb.GenerateResponse:
-        now = clock.now()
         for start in request.starts:
             self.prompts.append(tuple(start.prompt_token_ids))
-            self.engine.submit(start.call_id, len(start.prompt_token_ids), start.sampling.max_tokens, 0.0, now)
+            tokens = start.sampling.max_tokens
+            self.engine.submit(start.call_id, len(start.prompt_token_ids), tokens, 0.0, clock.now())
         for taken_back in request.aborts:
-            self.engine.abort(taken_back.call_id, now)
+            self.engine.abort(taken_back.call_id, clock.now())
             self.aborted.append(taken_back.call_id)
         aborted = pb.FINISH_REASON_ABORTED
         return pb.GenerateResponse(ends=[pb.CallEnd(call_id=a.call_id, finish_reason=aborted) for a in request.aborts])

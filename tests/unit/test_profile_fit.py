@@ -94,3 +94,14 @@ def test_the_solution_is_never_negative_and_never_worse_than_zero(rows: list[lis
     solution = non_negative_least_squares(matrix, target)
     assert (solution >= 0).all()
     assert np.linalg.norm(matrix @ solution - target) <= np.linalg.norm(target) + 1e-9
+
+
+def test_prompts_admitted_in_two_iterations_cost_one_more_step() -> None:
+    points = [
+        ProfilePoint(p, predict_point_s(TRUTH, p, steps), steps=steps)
+        for p in GRID
+        for steps in ((1, 2) if p.kind is PointKind.MIXED else (1,))
+    ]
+    fit = fit_profile(BASE, points)
+    assert fit.profile.prefill_base_s == pytest.approx(TRUTH.prefill_base_s, rel=1e-6)
+    assert fit.residual_p95 < 1e-9

@@ -24,11 +24,11 @@ _COEFFICIENTS = (
 def grid_table(profile: profile_pb2.Profile) -> Table:
     """What was measured beside what the fit says, in milliseconds."""
     table = Table("point", title=f"{profile.model} on {profile.accelerator}, {profile.engine}", title_justify="left")
-    for name in ("batch", "prompt", "output", "repeats", "measured ms", "fitted ms", "error"):
+    for name in ("batch", "prompt", "output", "repeats", "steps", "measured ms", "fitted ms", "error"):
         table.add_column(name, justify="right")
     for point in profile.points:
         error = (point.fitted_s - point.measured_s) / point.measured_s if point.measured_s else 0.0
-        counts = (point.batch, point.prompt_tokens, point.output_tokens, point.repeats)
+        counts = (point.batch, point.prompt_tokens, point.output_tokens, point.repeats, max(1, point.steps))
         times = (f"{point.measured_s * 1e3:.2f}", f"{point.fitted_s * 1e3:.2f}", f"{error:+.1%}")
         table.add_row(point.kind, *map(str, counts), *times)
     return table

@@ -22,7 +22,7 @@ class ProfileSession:
     started: float
     repeats: int = 3
     budget_s: float = 45.0
-    samples: dict[GridPoint, list[float]] = field(default_factory=dict)
+    samples: dict[tuple[GridPoint, int], list[float]] = field(default_factory=dict)
     taken: int = 0
 
     @classmethod
@@ -42,10 +42,14 @@ class ProfileSession:
             return None
         return self.points[self.taken % len(self.points)]
 
-    def record(self, point: GridPoint, seconds: float) -> None:
-        self.samples.setdefault(point, []).append(seconds)
+    def record(self, point: GridPoint, seconds: float, steps: int = 1) -> None:
+        """Take a sample; those with another number of ``steps`` are kept apart."""
+        self.samples.setdefault((point, steps), []).append(seconds)
         self.taken += 1
 
     def fit(self, base: EngineProfile) -> Fit:
         """Raises ValueError where no point of a kind has been measured."""
-        return fit_profile(base, [ProfilePoint(p, median(seen), len(seen)) for p, seen in self.samples.items()])
+        points = [
+            ProfilePoint(point, median(seen), len(seen), steps=steps) for (point, steps), seen in self.samples.items()
+        ]
+        return fit_profile(base, sorted(points, key=lambda p: self.points.index(p.point)))

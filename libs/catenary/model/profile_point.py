@@ -39,12 +39,16 @@ class GridPoint:
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:
-    """One point with the median of its repeats and what the fit says, in seconds."""
+    """One point with the median of its repeats and what the fit says, in seconds.
+
+    ``steps`` counts the iterations in which first tokens came: an engine may admit prompts that arrive together apart.
+    """
 
     point: GridPoint
     measured_s: float
     repeats: int = 1
     fitted_s: float = 0.0
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)

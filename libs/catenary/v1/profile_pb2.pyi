@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ProfilePoint(_message.Message):
-    __slots__ = ("kind", "prompt_tokens", "output_tokens", "batch", "measured_s", "fitted_s", "repeats", "context_tokens")
+    __slots__ = ("kind", "prompt_tokens", "output_tokens", "batch", "measured_s", "fitted_s", "repeats", "context_tokens", "steps")
     KIND_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class ProfilePoint(_message.Message):
     FITTED_S_FIELD_NUMBER: _ClassVar[int]
     REPEATS_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     kind: str
     prompt_tokens: int
     output_tokens: int
@@ -27,7 +28,8 @@ class ProfilePoint(_message.Message):
     fitted_s: float
     repeats: int
     context_tokens: float
-    def __init__(self, kind: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., batch: _Optional[int] = ..., measured_s: _Optional[float] = ..., fitted_s: _Optional[float] = ..., repeats: _Optional[int] = ..., context_tokens: _Optional[float] = ...) -> None: ...
+    steps: int
+    def __init__(self, kind: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., batch: _Optional[int] = ..., measured_s: _Optional[float] = ..., fitted_s: _Optional[float] = ..., repeats: _Optional[int] = ..., context_tokens: _Optional[float] = ..., steps: _Optional[int] = ...) -> None: ...
 
 class Profile(_message.Message):
     __slots__ = ("model", "accelerator", "engine", "settings_digest", "version", "measure_time", "prefill_base_s", "prefill_token_s", "prefill_token2_s", "step_base_s", "step_seq_s", "step_context_s", "max_num_seqs", "kv_capacity_tokens", "kv_bytes_per_token", "weights_bytes", "peak_bytes", "start_s", "sleep_s", "wake_s", "points", "residual_median", "residual_p95", "correction", "origin", "first_sleep_s", "max_model_len", "overhead_s")

@@ -83,6 +83,7 @@ def _point_to_proto(point: ProfilePoint) -> pb.ProfilePoint:
         fitted_s=point.fitted_s,
         repeats=point.repeats,
         context_tokens=point.point.context_tokens,
+        steps=point.steps,
     )
 
 
@@ -92,7 +93,7 @@ def _point_from_proto(message: pb.ProfilePoint) -> ProfilePoint:
     except ValueError:
         raise ProfileError(f"points.kind: {message.kind!r} is none of {', '.join(PointKind)}") from None
     point = GridPoint(kind, message.prompt_tokens, message.output_tokens, message.batch)
-    return ProfilePoint(point, message.measured_s, message.repeats, message.fitted_s)
+    return ProfilePoint(point, message.measured_s, message.repeats, message.fitted_s, message.steps or 1)
 
 
 def load_profile_file(path: Path) -> EngineProfile:
