@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from catenary.model.outcome import FinishReason, Outcome, PriorityClass, State
 from catenary.model.workflow import OnMiss
 from catenary.v1 import run_pb2, worker_service_pb2, workflow_pb2
 
-OUTCOME_TO_PROTO = {word: run_pb2.Outcome.Value(f"OUTCOME_{word}") for word in Outcome}
-OUTCOME_FROM_PROTO = {number: word for word, number in OUTCOME_TO_PROTO.items()}
+OUTCOME_TO_PROTO = {word: cast("run_pb2.Outcome", run_pb2.Outcome.Value(f"OUTCOME_{word}")) for word in Outcome}
+OUTCOME_FROM_PROTO: dict[int, Outcome] = {number: word for word, number in OUTCOME_TO_PROTO.items()}
 
-STATE_TO_PROTO = {word: run_pb2.State.Value(f"STATE_{word}") for word in State}
-STATE_FROM_PROTO = {number: word for word, number in STATE_TO_PROTO.items()}
+STATE_TO_PROTO = {word: cast("run_pb2.State", run_pb2.State.Value(f"STATE_{word}")) for word in State}
+STATE_FROM_PROTO: dict[int, State] = {number: word for word, number in STATE_TO_PROTO.items()}
 
-PRIORITY_TO_PROTO = {word: run_pb2.PriorityClass.Value(f"PRIORITY_CLASS_{word}") for word in PriorityClass}
-PRIORITY_FROM_PROTO = {number: word for word, number in PRIORITY_TO_PROTO.items()}
+PRIORITY_TO_PROTO = {
+    word: cast("run_pb2.PriorityClass", run_pb2.PriorityClass.Value(f"PRIORITY_CLASS_{word}")) for word in PriorityClass
+}
+PRIORITY_FROM_PROTO: dict[int, PriorityClass] = {number: word for word, number in PRIORITY_TO_PROTO.items()}
 
-ON_MISS_TO_PROTO = {word: workflow_pb2.OnMiss.Value(f"ON_MISS_{word.upper()}") for word in OnMiss}
+ON_MISS_TO_PROTO = {
+    word: cast("workflow_pb2.OnMiss", workflow_pb2.OnMiss.Value(f"ON_MISS_{word.upper()}")) for word in OnMiss
+}
 
-FINISH_REASON_TO_PROTO = {word: worker_service_pb2.FinishReason.Value(f"FINISH_REASON_{word}") for word in FinishReason}
-FINISH_REASON_FROM_PROTO = {number: word for word, number in FINISH_REASON_TO_PROTO.items()}
+FINISH_REASON_TO_PROTO = {
+    word: cast("worker_service_pb2.FinishReason", worker_service_pb2.FinishReason.Value(f"FINISH_REASON_{word}"))
+    for word in FinishReason
+}
+FINISH_REASON_FROM_PROTO: dict[int, FinishReason] = {number: word for word, number in FINISH_REASON_TO_PROTO.items()}
 
 
 def outcome_from_proto(number: int) -> Outcome:
