@@ -1,4 +1,4 @@
-"""Numbered events on their way to the store: those of one run and one loop turn in one append."""
+"""Numbered events on their way to the store: those of one run that come together in one append."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from catenary.runtime.store.errors import StoreError, StoreUnavailable
 from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
+LINGER_S = 0.005
 
 
 @dataclass(slots=True)
@@ -26,6 +27,9 @@ class _Pending:
 
 class RunJournal:
     """Appends in order, one append in flight per run; what fails is sent again until it is stored or fenced off.
+
+    An event waits up to 5 ms for others of its run: a crash in between repeats a call, never a run. The last event of a
+    run waits for nothing.
 
     ``limit`` bounds the events that wait for an unreachable store, over all runs; beyond it the oldest run's events are
     given up and said so, since refusing to finish admitted work would lose more.
@@ -59,13 +63,16 @@ class RunJournal:
             on_stored()
             return
         pending.header, pending.on_final = header, on_stored
-        self.append(run_id, event)
+        pending.events.append(event)
+        self._num_waiting += 1
+        self._dirty.add(run_id)
+        asyncio.get_running_loop().call_soon(self._flush)
 
     def _mark(self, run_id: str) -> None:
         self._dirty.add(run_id)
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_later(LINGER_S, self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
-from catenary.model.compiled import CompiledWorkflow
 from redis.exceptions import RedisError
 
 from catenary.core.gateway.events import RunSubmitted
 from catenary.core.gateway.explain import explain
 from catenary.core.gateway.forecast import Forecaster
+from catenary.model.compiled import CompiledWorkflow
 from catenary.model.spec import SpecError, bind_inputs
 from catenary.runtime.rpc import abort
 from catenary.runtime.store.errors import StoreError, StoreFull

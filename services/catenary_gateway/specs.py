@@ -7,10 +7,9 @@ from collections.abc import Collection
 
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.spec import compile_workflow
-from catenary.runtime.wire.workflow import workflow_from_proto
-
 from catenary.model.workflow import Limits
 from catenary.runtime.store.specs import SpecStore
+from catenary.runtime.wire.workflow import workflow_from_proto
 from catenary.v1 import workflow_pb2
 
 CACHE_SIZE = 1_024

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from catenary.core.progress import ReadyCall
-
 from catenary.runtime.config import ModelConfig
 from catenary.runtime.tokenizer import Tokenizer, load_tokenizer
 

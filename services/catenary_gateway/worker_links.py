@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 
 import grpc
 import structlog
-from catenary.runtime.wire.workflow import sampling_to_proto
 
 from catenary.core.gateway.events import Abort, CallEnded, CallProgressed, GatewayEvent, Start
 from catenary.model.outcome import FinishReason
@@ -15,6 +14,7 @@ from catenary.runtime.clock import now, to_remaining_us
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.runtime.rpc import channel
 from catenary.runtime.wire.enums import finish_reason_from_proto
+from catenary.runtime.wire.workflow import sampling_to_proto
 from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 OUTBOX_LIMIT = 100_000

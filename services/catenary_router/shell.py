@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from redis.exceptions import RedisError
 
-from catenary.core.router import Assign, ProfileChanged, RouterCore, RouterEvent, RouterSettings, Tick
+from catenary.core.router import Assign, ProfileChanged, RouterAction, RouterCore, RouterEvent, RouterSettings, Tick
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
@@ -43,6 +43,7 @@ class RouterService:
             "catenary.v1.RouterService",
         )
         self._log = structlog.get_logger()
+        self._explains = config.telemetry.log_level == "debug"
         self._task: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self.gateways = Gateways()
@@ -73,10 +74,16 @@ class RouterService:
         if self.core is None:
             return
         actions = self.core.handle(event, now())
-        for action in actions:
-            if isinstance(action, Assign):
-                self._log.debug("assigned", call=action.call.call_id, worker=action.worker_id, reason=action.reason)
+        if self._explains:
+            for action in actions:
+                self._explain(action)
         self.gateways.send(actions)
+
+    def _explain(self, action: RouterAction) -> None:
+        if isinstance(action, Assign):
+            self._log.debug("assigned", call=action.call.call_id, worker=action.worker_id, reason=action.reason)
+        else:
+            self._log.debug("given back", call=action.call.call_id, outcome=action.outcome, reason=action.reason)
 
     async def _lead(self) -> None:
         """Wait for the lease, route while it is held, wait again."""
