@@ -1,0 +1,118 @@
+"""One replica of a worker and the queue of what is done to engines."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from catenary.core.worker.calls import HeldCall
+from catenary.core.worker.events import EngineFacts, EngineStats, ReplicaSettings
+from catenary.model.worker import Replica, ReplicaState
+
+_MOST_PROGRESS = 0.99
+
+
+class JobKind(Enum):
+    START = auto()
+    SLEEP = auto()
+    WAKE = auto()
+    STOP = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One thing done to an engine, for the commands that wait for it."""
+
+    kind: JobKind
+    model: str
+    command_id: int
+    level: int = 1
+    freeze: bool = False
+
+
+@dataclass(slots=True)
+class ReplicaRecord:
+    """A replica while the worker lives. It begins DEAD: no engine was ever started."""
+
+    settings: ReplicaSettings
+    state: ReplicaState = ReplicaState.DEAD
+    generation: int = 0
+    error: str = ""
+    holder: str = ""
+    facts: EngineFacts = field(default_factory=EngineFacts)
+    stats: EngineStats = field(default_factory=EngineStats)
+    start_s: float = 0.0
+    started_at: float | None = None
+    after_drain: Job | None = None  # what follows once its calls have ended
+
+    @property
+    def max_model_len(self) -> int:
+        return self.facts.max_model_len or self.settings.max_model_len
+
+    def change(self, state: ReplicaState, error: str = "") -> None:
+        self.state = state
+        self.error = error
+        self.generation += 1
+
+    def snapshot(self, calls: Iterable[HeldCall], now: float) -> Replica:
+        settings, stats, facts = self.settings, self.stats, self.facts
+        return Replica(
+            model=settings.model,
+            state=self.state,
+            generation=self.generation,
+            max_num_seqs=settings.max_num_seqs,
+            lookahead=settings.lookahead,
+            num_running=stats.num_running,
+            num_waiting=stats.num_waiting,
+            kv_cache_usage=stats.kv_cache_usage,
+            calls=tuple(call.resident() for call in calls if call.ending is None),
+            reserved=bool(self.holder),
+            error=self.error,
+            start_s=self.start_s,
+            max_model_len=self.max_model_len,
+            prefix_cache_hit_rate=stats.prefix_cache_hit_rate,
+            weights_bytes=facts.weights_bytes,
+            kv_capacity_tokens=facts.kv_capacity_tokens,
+            engine=settings.engine,
+            load_progress=self._load_progress(now),
+        )
+
+    def _load_progress(self, now: float) -> float:
+        expected = self.start_s or self.settings.start_s
+        if self.state is not ReplicaState.LOADING or self.started_at is None or not expected:
+            return 0.0
+        return min(_MOST_PROGRESS, (now - self.started_at) / expected)
+
+
+class JobQueue:
+    """Jobs in order, one at a time: starts and sleeps of one accelerator disturb each other."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job] = deque()
+        self.current: Job | None = None
+
+    def put(self, job: Job) -> None:
+        self._waiting.append(job)
+
+    def next(self) -> Job | None:
+        """The job to begin now; None while one is under way or none waits."""
+        if self.current is not None or not self._waiting:
+            return None
+        self.current = self._waiting.popleft()
+        return self.current
+
+    def finish(self, kind: JobKind, model: str) -> Job | None:
+        """The current job where it is the one named, which is then over."""
+        job = self.current
+        if job is None or job.kind is not kind or job.model != model:
+            return None
+        self.current = None
+        return job
+
+    def find(self, model: str, kinds: Iterable[JobKind]) -> Job | None:
+        """A job of the model that waits or is under way."""
+        wanted = set(kinds)
+        jobs = [*((self.current,) if self.current else ()), *self._waiting]
+        return next((job for job in jobs if job.model == model and job.kind in wanted), None)

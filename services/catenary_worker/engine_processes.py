@@ -1,0 +1,30 @@
+"""The processes of the engines: marked, so that they are found and ended with their engine and with the worker."""
+
+from __future__ import annotations
+
+from catenary.runtime.guard import Guard
+from catenary.runtime.scope import Scope
+
+GUARD_GRACE_S = 0.5
+
+
+class EngineProcesses:
+    """A scope for each engine inside one of the worker, and a guard that ends them when the worker is killed.
+
+    An engine leads no session of its own accord and handles signals itself, so it can outlive its worker.
+    """
+
+    def __init__(self) -> None:
+        self._scope = (Scope.inherited() or Scope.root()).child("engines")
+        self._guard: Guard | None = None
+
+    async def open(self) -> None:
+        self._guard = Guard(self._scope, GUARD_GRACE_S)
+        await self._guard.start()
+
+    async def close(self) -> None:
+        if self._guard is not None:
+            await self._guard.stop()
+
+    def scope(self, model: str) -> Scope:
+        return self._scope.child(model)

@@ -1,0 +1,131 @@
+"""vLLM's AsyncLLM behind the Engine port. vLLM is imported when an engine starts, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from catenary.core.worker.events import EngineFacts, EngineStats
+from catenary.runtime.clock import now
+from catenary.runtime.models import ModelSourceError, resolve_source
+from catenary.runtime.scope import Scope
+from catenary_worker.engine import EngineCall, EngineError, EngineListener
+from catenary_worker.start_times import StartTimes
+from catenary_worker.vllm_call import VllmCall
+from catenary_worker.vllm_settings import VllmSettings
+from catenary_worker.vllm_stats import StepStats
+
+_LIVENESS_S = 0.25
+_KILL_AFTER_S = 10.0
+
+
+class VllmEngine:
+    """One AsyncLLM and its processes, which are all in ``scope``."""
+
+    def __init__(self, settings: VllmSettings, scope: Scope, start_times: StartTimes) -> None:
+        self._settings = settings
+        self._scope = scope
+        self._start_times = start_times
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"vllm {settings.model}")
+        self._stats = StepStats()
+        self._llm: Any = None
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._liveness: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self, listener: EngineListener) -> EngineFacts:
+        self._listener = listener
+        began = now()
+        loop = asyncio.get_running_loop()
+        try:
+            facts = await loop.run_in_executor(self._thread, self._build)
+        except ModelSourceError as error:
+            raise EngineError(str(error)) from error
+        except Exception as error:  # vLLM raises anything at start
+            structlog.get_logger().exception("vLLM did not start", model=self._settings.model)
+            raise EngineError(f"vLLM did not start: {type(error).__name__}: {error}") from error
+        self._start_times.note(self._settings.model, now() - began)
+        self._liveness = asyncio.create_task(self._watch(), name=f"liveness of {self._settings.model}")
+        return facts
+
+    def submit(self, call: EngineCall) -> None:
+        run = VllmCall(call, self._llm, self._listener, self._stats)
+        task = asyncio.create_task(run.run(), name=f"call {call.call_id}")
+        self._tasks[call.handle] = task
+        task.add_done_callback(lambda _: self._done(run))
+
+    def abort(self, handle: int) -> None:
+        if (task := self._tasks.get(handle)) is not None:
+            task.cancel()
+
+    def stats(self) -> EngineStats:
+        return self._stats.newest()
+
+    async def sleep(self, level: int, freeze: bool) -> None:
+        if self._settings.on_cpu:
+            raise EngineError("vLLM on a CPU cannot sleep; unload the model instead")
+        try:
+            await self._llm.sleep(level, mode="keep" if freeze else "abort")
+        except Exception as error:  # whatever the engine process raised
+            raise EngineError(f"vLLM did not sleep: {type(error).__name__}: {error}") from error
+
+    async def wake(self) -> None:
+        try:
+            await self._llm.wake_up()
+        except Exception as error:  # whatever the engine process raised
+            raise EngineError(f"vLLM did not wake: {type(error).__name__}: {error}") from error
+
+    async def stop(self) -> None:
+        self._stopping = True
+        for task in (*self._tasks.values(), *((self._liveness,) if self._liveness else ())):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        if self._llm is None:
+            # It may be starting in the thread: without its processes that ends soon, with an error.
+            await asyncio.to_thread(self._scope.kill)
+        else:
+            shutdown = loop.run_in_executor(self._thread, self._shutdown)
+            await asyncio.wait((shutdown,), timeout=_KILL_AFTER_S)
+        await asyncio.to_thread(self._scope.kill)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, run: VllmCall) -> None:
+        self._tasks.pop(run.call.handle, None)
+        run.finish()
+
+    async def _watch(self) -> None:
+        """Tell the listener when the engine's processes have died."""
+        while True:
+            await asyncio.sleep(_LIVENESS_S)
+            if self._llm.errored:
+                break
+        if not self._stopping:
+            self._listener.failed("the vLLM engine process ended; its log says why")
+
+    def _build(self) -> EngineFacts:
+        """Blocks until the engine is up. Its processes inherit the mark of the scope."""
+        settings = self._settings
+        folder = resolve_source(settings.config.source, settings.cache_dir)
+        os.environ.update(settings.environment() | self._scope.environment())
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
+        arguments = AsyncEngineArgs(**settings.engine_args(folder))
+        if self._stopping:
+            raise EngineError("stopped before it was up")
+        loggers: Any = [self._stats]
+        self._llm = AsyncLLM.from_engine_args(arguments, stat_loggers=loggers)
+        cache = self._llm.vllm_config.cache_config
+        return EngineFacts(
+            max_model_len=self._llm.model_config.max_model_len,
+            weights_bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+            kv_capacity_tokens=(getattr(cache, "num_gpu_blocks", 0) or 0) * (cache.block_size or 0),
+        )
+
+    def _shutdown(self) -> None:
+        self._llm.shutdown()

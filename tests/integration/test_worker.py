@@ -1,0 +1,300 @@
+"""The worker as a process, over gRPC, with emulated engines and a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from redis.asyncio import Redis
+from worker_process import WorkerProcess, gateway_side, snapshot_where, state_is, worker_process
+
+from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.store.workers import WorkerRegistry
+from catenary.runtime.tokenizer import WordTokenizer
+from catenary.v1 import worker_service_pb2 as pb
+from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
+from catenary.v1.workflow_pb2 import SamplingParams
+
+STEP_S = 0.005
+SLOW = {"prefill_base_s": 0.002, "step_base_s": STEP_S, "sleep_s": 0.05, "wake_s": 0.05}
+
+
+def fixed(num_tokens: int) -> SamplingParams:
+    return SamplingParams(max_tokens=num_tokens, min_tokens=num_tokens, ignore_eos=True)
+
+
+def config(folder: Path, store_url: str, **worker: Any) -> dict[str, Any]:
+    profile = folder / "m.json"
+    profile.write_text(json.dumps({"model": "m", "origin": "emulated", "engine": "emulated"} | SLOW))
+    noop = folder / "noop.json"
+    noop.write_text(json.dumps({"model": "noop", "origin": "emulated", "engine": "emulated"}))
+    return {
+        "store": {"url": store_url},
+        "cache_dir": str(folder / "cache"),
+        "worker": {"heartbeat_s": 0.1, "drain_timeout_s": 10.0} | worker,
+        "models": {
+            "m": {"engine": "emulated", "profile": str(profile), "max_num_seqs": 2, "lookahead": 1},
+            "noop": {"engine": "emulated", "profile": str(noop), "max_num_seqs": 64},
+        },
+        "workers": [{"id": "w0", "models": ["m", "noop"]}],
+    }
+
+
+@pytest.fixture
+async def worker(store_url: str, redis: Redis, tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+    async with worker_process(config(tmp_path, store_url), tmp_path) as process:
+        async with channel(process.address) as connection:
+            await snapshot_where(WorkerServiceStub(connection), state_is(pb.REPLICA_STATE_AWAKE, "noop"))
+        yield process
+
+
+@pytest.fixture
+async def stub(worker: WorkerProcess) -> AsyncIterator[WorkerServiceStub]:
+    async with channel(worker.address) as connection:
+        yield WorkerServiceStub(connection)
+
+
+async def test_a_call_streams_its_tokens_and_ends_with_its_figures(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(20))
+        end = await call.ended()
+        assert end.finish_reason == pb.FINISH_REASON_LENGTH
+        assert call.text == "".join(f"tok{i} " for i in range(20))
+        assert (len(call.token_ids), end.output_tokens, end.prompt_tokens) == (20, 20, 64)
+        assert end.duration_us >= 20 * STEP_S * 1e6
+        assert 0 < end.ttft_us < end.duration_us
+        assert end.mean_batch == 1
+        assert len(call.offsets) > 5
+
+
+async def test_a_gateway_gets_one_message_per_step_for_all_its_calls(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        calls = await gateway.start_many(["r/a", "r/b"], sampling=fixed(40))
+        await asyncio.gather(*(call.ended() for call in calls))
+        assert gateway.num_messages <= 42
+
+
+async def test_a_zero_time_engine_answers_in_one_message(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", model="noop", sampling=fixed(100))
+        end = await call.ended()
+        assert (end.output_tokens, end.duration_us, gateway.num_messages) == (100, 0, 1)
+
+
+async def test_a_word_of_the_prompt_sets_the_output_length(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        prompt = WordTokenizer().encode("#out=37 write something")
+        end = await (await gateway.start("r/a", prompt, model="noop", sampling=SamplingParams(max_tokens=64))).ended()
+        assert (end.output_tokens, end.finish_reason) == (37, pb.FINISH_REASON_STOP)
+
+
+async def test_a_replayed_call_continues_its_text(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", attempt=2, offset=5, model="noop", sampling=fixed(3))
+        await call.ended()
+        assert call.text == "tok5 tok6 tok7 "
+        assert call.offsets == [5]
+
+
+async def test_an_aborted_call_ends_as_aborted_and_frees_its_seat(
+    worker: WorkerProcess, stub: WorkerServiceStub
+) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(400))
+        await call.first.wait()
+        await gateway.abort("r/a")
+        end = await call.ended()
+        assert end.finish_reason == pb.FINISH_REASON_ABORTED
+        assert 0 < end.output_tokens < 400
+        await snapshot_where(stub, lambda snapshot: not snapshot.replicas[0].calls)
+
+
+async def test_a_broken_stream_aborts_its_calls(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(400))
+        await call.first.wait()
+        await snapshot_where(stub, lambda snapshot: len(snapshot.replicas[0].calls) == 1)
+    await snapshot_where(stub, lambda snapshot: not snapshot.replicas[0].calls, timeout_s=1)
+
+
+async def test_a_half_closed_stream_ends_after_its_last_call(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(10))
+        await gateway.half_close()
+        await gateway.until_closed()
+        assert (await call.ended()).finish_reason == pb.FINISH_REASON_LENGTH
+
+
+async def test_calls_beyond_seats_and_lookahead_are_refused(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        calls = await gateway.start_many([f"r/{i}" for i in range(4)], sampling=fixed(10))
+        ends = [await call.ended() for call in calls]
+        assert [end.finish_reason for end in ends] == [pb.FINISH_REASON_LENGTH] * 3 + [pb.FINISH_REASON_OVERLOADED]
+        assert "2 seats and 1 lookahead places" in ends[3].error
+        assert ends[2].queue_us > 0
+
+
+async def test_the_call_with_the_earliest_latest_start_leaves_the_engine_s_queue_first(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        running = await gateway.start_many(["r/a", "r/b"], sampling=fixed(30))
+        await running[0].first.wait()
+        late = await gateway.start("r/late", sampling=fixed(5), latest_start_us=9_000_000)
+        end = await late.ended()
+        assert end.queue_us > 0
+
+
+async def test_a_router_of_a_lower_epoch_is_refused(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    await snapshot_where(stub, lambda _: True, router_epoch=5)
+    async with gateway_side(worker.address) as gateway:
+        end = await (await gateway.start("r/a", router_epoch=4)).ended()
+        assert end.finish_reason == pb.FINISH_REASON_STALE_EPOCH
+        assert "router epoch 4 is over; 5 is known" in end.error
+        assert (await (await gateway.start("r/b", router_epoch=5)).ended()).finish_reason != end.finish_reason
+
+
+async def test_a_new_owner_of_a_run_takes_over_its_calls(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as old, gateway_side(worker.address, "g1") as new:
+        first = await old.start("r/a", sampling=fixed(400))
+        await first.first.wait()
+        second = await new.start("r/a", run_epoch=2, attempt=2, sampling=fixed(5))
+        assert (await first.ended()).finish_reason == pb.FINISH_REASON_STALE_EPOCH
+        assert (await second.ended()).finish_reason == pb.FINISH_REASON_LENGTH
+        late = await old.start("r/b", run_epoch=1)
+        assert (await late.ended()).finish_reason == pb.FINISH_REASON_STALE_EPOCH
+
+
+async def test_a_call_that_can_no_longer_be_in_time_is_dropped_from_the_engine_s_queue(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        running = await gateway.start_many(["r/a", "r/b"], sampling=fixed(150))
+        await running[0].first.wait()
+        end = await (await gateway.start("r/c", lost_after_us=50_000)).ended()
+        assert end.finish_reason == pb.FINISH_REASON_ABORTED
+        assert "no longer be in time" in end.error
+        assert not running[0].end.done()
+
+
+async def test_a_prompt_beyond_the_context_is_invalid(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address) as gateway:
+        end = await (await gateway.start("r/a", [1] * 2048)).ended()
+        assert end.finish_reason == pb.FINISH_REASON_INVALID
+        assert "2048" in end.error
+
+
+async def test_snapshots_list_the_calls_held(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    async with gateway_side(worker.address) as gateway:
+        await gateway.start_many(["r/a", "r/b", "r/c"], sampling=fixed(100), router_epoch=3)
+        snapshot = await snapshot_where(
+            stub, lambda s: len(s.replicas[0].calls) == 3 and s.replicas[0].calls[0].output_tokens
+        )
+        calls = snapshot.replicas[0].calls
+        assert [call.call_id for call in calls] == ["r/a", "r/b", "r/c"]
+        assert [call.running for call in calls] == [True, True, False]
+        assert (snapshot.replicas[0].num_running, snapshot.replicas[0].num_waiting) == (2, 1)
+        assert {call.router_epoch for call in calls} == {3}
+
+
+async def test_a_reserved_replica_serves_its_holder_alone(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    await stub.ReserveReplica(pb.ReserveReplicaRequest(model="m", reserved=True, holder="profiler"))
+    async with gateway_side(worker.address) as other, gateway_side(worker.address, "profiler") as holder:
+        refused = await (await other.start("r/a")).ended()
+        assert refused.finish_reason == pb.FINISH_REASON_REPLICA_DRAINING
+        assert (await (await holder.start("p/a", sampling=fixed(4))).ended()).output_tokens == 4
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.ReserveReplica(pb.ReserveReplicaRequest(model="m", reserved=True, holder="another"))
+    assert "set aside for 'profiler'" in error_info(refusal.value).message
+    await stub.ReserveReplica(pb.ReserveReplicaRequest(model="m", reserved=False, holder="profiler"))
+
+
+async def test_a_replica_sleeps_when_its_calls_have_finished_and_wakes_again(
+    worker: WorkerProcess, stub: WorkerServiceStub
+) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(40))
+        await call.first.wait()
+        slept = await stub.SleepModel(pb.SleepModelRequest(model="m"))
+        assert slept.replica.state == pb.REPLICA_STATE_ASLEEP
+        assert (await call.ended()).finish_reason == pb.FINISH_REASON_LENGTH
+        refused = await (await gateway.start("r/b")).ended()
+        assert refused.finish_reason == pb.FINISH_REASON_REPLICA_DRAINING
+        woken = await stub.WakeModel(pb.WakeModelRequest(model="m", expected_generation=slept.replica.generation))
+        assert woken.replica.state == pb.REPLICA_STATE_AWAKE
+        assert woken.replica.generation > slept.replica.generation
+        assert (await (await gateway.start("r/c", sampling=fixed(4))).ended()).output_tokens == 4
+
+
+async def test_frozen_calls_go_on_after_waking(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(60))
+        await call.first.wait()
+        await stub.SleepModel(pb.SleepModelRequest(model="m", mode=pb.SLEEP_MODE_FREEZE))
+        seen = len(call.token_ids)
+        await asyncio.sleep(0.3)
+        assert len(call.token_ids) == seen < 60
+        await stub.WakeModel(pb.WakeModelRequest(model="m"))
+        end = await call.ended()
+        assert (end.finish_reason, end.output_tokens) == (pb.FINISH_REASON_LENGTH, 60)
+
+
+async def test_a_command_for_another_generation_is_refused(stub: WorkerServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await stub.SleepModel(pb.SleepModelRequest(model="m", expected_generation=77))
+    assert refusal.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert "generation 2 (AWAKE), not 77" in error_info(refusal.value).message
+
+
+async def test_an_unloaded_model_can_be_loaded_again(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    unloaded = await stub.UnloadModel(pb.UnloadModelRequest(model="m"))
+    assert unloaded.replica.state == pb.REPLICA_STATE_DEAD
+    await stub.LoadModel(pb.LoadModelRequest(model="m"))
+    await snapshot_where(stub, state_is(pb.REPLICA_STATE_AWAKE))
+
+
+async def test_the_worker_is_registered_and_leaves_with_sigterm(worker: WorkerProcess, redis: Redis) -> None:
+    entries = await WorkerRegistry(redis).list()
+    assert [(entry.worker_id, entry.address) for entry in entries] == [("w0", worker.address)]
+    worker.process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+    assert await WorkerRegistry(redis).list() == []
+
+
+async def test_sigterm_lets_running_calls_finish_and_refuses_new_ones(
+    worker: WorkerProcess, stub: WorkerServiceStub
+) -> None:
+    async with gateway_side(worker.address) as gateway:
+        call = await gateway.start("r/a", sampling=fixed(100))
+        await call.first.wait()
+        worker.process.send_signal(signal.SIGTERM)
+        snapshot = await snapshot_where(stub, lambda snapshot: snapshot.draining)
+        assert {replica.state for replica in snapshot.replicas} == {pb.REPLICA_STATE_DRAINING}
+        refused = await (await gateway.start("r/b")).ended()
+        assert refused.finish_reason == pb.FINISH_REASON_REPLICA_DRAINING
+        assert (await call.ended()).output_tokens == 100
+        assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+
+
+async def test_calls_that_outlast_the_drain_timeout_are_aborted(store_url: str, redis: Redis, tmp_path: Path) -> None:
+    settings = config(tmp_path, store_url, drain_timeout_s=0.2)
+    async with worker_process(settings, tmp_path) as worker, gateway_side(worker.address) as gateway:
+        async with channel(worker.address) as connection:
+            await snapshot_where(WorkerServiceStub(connection), state_is(pb.REPLICA_STATE_AWAKE))
+        call = await gateway.start("r/a", sampling=fixed(1900))
+        await call.first.wait()
+        began = time.monotonic()
+        worker.process.send_signal(signal.SIGTERM)
+        end = await call.ended()
+        assert end.finish_reason == pb.FINISH_REASON_ABORTED
+        assert "drain_timeout_s" in end.error
+        assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+        assert time.monotonic() - began < 5
+
+
+async def test_a_drain_request_ends_the_process_when_it_is_done(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
+    assert (await stub.Drain(pb.DrainRequest())).num_calls == 0
+    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
