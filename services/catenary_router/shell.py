@@ -19,6 +19,7 @@ from catenary.runtime.store.workers import WorkerRegistry
 from catenary.v1 import router_service_pb2_grpc
 from catenary_router.gateways import Gateways
 from catenary_router.servicer import RouterServicer
+from catenary_router.spans import record_decision
 from catenary_router.workers import WorkerWatcher
 
 LEASE = "router"
@@ -43,6 +44,7 @@ class RouterService:
             "catenary.v1.RouterService",
         )
         self._log = structlog.get_logger()
+        self._traces = bool(config.telemetry.otlp_endpoint)
         self._explains = config.telemetry.log_level == "debug"
         self._task: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
@@ -73,7 +75,11 @@ class RouterService:
         """Feed the core, if this router is active, and send what it decides."""
         if self.core is None:
             return
-        actions = self.core.handle(event, now())
+        at = now()
+        actions = self.core.handle(event, at)
+        if self._traces:
+            for action in actions:
+                record_decision(action, at)
         if self._explains:
             for action in actions:
                 self._explain(action)
