@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
+import pytest_asyncio
 from whole_cluster import chain, events_of, kinds, write_config
 
 from catenary.runtime.cluster import Cluster
@@ -27,13 +29,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cluster")
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(folder: Path) -> AsyncIterator[Cluster]:
     async with Cluster(write_config(folder)) as cluster:
         yield cluster
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stub(cluster: Cluster) -> AsyncIterator[rpc.GatewayServiceStub]:
     async with channel(cluster.addresses.gateway) as connection:
         yield rpc.GatewayServiceStub(connection)
@@ -61,7 +63,7 @@ async def test_a_run_streams_numbered_events_and_tokens_without_gaps(stub: rpc.G
     for name in ("first", "second"):
         tokens = [event.call_tokens for event in events if event.call_tokens.name == name]
         assert tokens[0].offset == 0
-        for before, after in zip(tokens, tokens[1:], strict=False):
+        for before, after in itertools.pairwise(tokens):
             assert after.offset == before.offset + before.num_tokens
         assert sum(part.num_tokens for part in tokens) == 8
     finished = events[-1].run_finished
