@@ -20,6 +20,7 @@ _STYLES = {
     "backing off": "yellow",
 }
 _BAR_WIDTH = 24
+_BRIEF_CHARS = 300
 
 
 class UpView:
@@ -48,7 +49,7 @@ class UpView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)
         for change in self._services.values():
-            detail = _first_line(change.detail) or change.address
+            detail = _brief(change.detail) or change.address
             table.add_row(change.name, _styled(change.state.value), Text(detail))
         for worker in self._plan.workers:
             table.add_row(f"worker {worker.worker_id}", _styled(worker.phase), Text(_worker_detail(worker)))
@@ -60,12 +61,12 @@ class UpView:
 
     def news(self) -> list[str]:
         """A line for each part whose state has changed since the last call."""
-        states = {c.name: f"{c.state}{_after(_first_line(c.detail))}" for c in self._services.values()}
+        states = {c.name: f"{c.state}{_after(_brief(c.detail))}" for c in self._services.values()}
         for worker in self._plan.workers:
-            states[f"worker {worker.worker_id}"] = f"{worker.phase}{_after(_first_line(worker.last_error))}"
+            states[f"worker {worker.worker_id}"] = f"{worker.phase}{_after(_brief(worker.last_error))}"
             for replica in worker.snapshot.replicas:
                 state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
-                states[f"{worker.worker_id}/{replica.model}"] = f"{state}{_after(_first_line(replica.error))}"
+                states[f"{worker.worker_id}/{replica.model}"] = f"{state}{_after(_brief(replica.error))}"
         if self.summary:
             states["cluster"] = self.summary
         lines = [f"{name}: {state}" for name, state in states.items() if self._told.get(name) != state]
@@ -77,12 +78,12 @@ def _worker_detail(worker: pb.PlannedWorker) -> str:
     if worker.phase in ("ready", "external"):
         return worker.address
     wait = f"starts again in {worker.next_start_s:.1f} s; " if worker.next_start_s else ""
-    return wait + (_first_line(worker.last_error) or worker.address)
+    return wait + (_brief(worker.last_error) or worker.address)
 
 
 def _replica_detail(replica: ReplicaSnapshot) -> ProgressBar | Text:
     if replica.error:
-        return Text(_first_line(replica.error), style="red")
+        return Text(_brief(replica.error), style="red")
     if replica.state == REPLICA_STATE_LOADING:
         return ProgressBar(total=1.0, completed=replica.load_progress, width=_BAR_WIDTH)
     return Text(f"{replica.engine}, {replica.num_running} running, {replica.num_waiting} waiting")
@@ -92,8 +93,10 @@ def _styled(state: str) -> Text:
     return Text(state, style=_STYLES.get(state, "cyan"))
 
 
-def _first_line(text: str) -> str:
-    return text.split("\n", 1)[0]
+def _brief(text: str) -> str:
+    """How something ended, and the last thing that it said."""
+    lines = text.strip().splitlines()
+    return " ".join((lines[0], lines[-1]))[:_BRIEF_CHARS] if len(lines) > 1 else text[:_BRIEF_CHARS]
 
 
 def _after(detail: str) -> str:

@@ -37,7 +37,7 @@ class ServiceChanged:
 class KeepSettings:
     """Seconds, and how many ends in a row, each after less than ``stable_s`` of service, are too many."""
 
-    ready_timeout_s: float = 60.0
+    ready_timeout_s: float = 600.0
     backoff_s: float = 0.5
     max_backoff_s: float = 10.0
     stable_s: float = 30.0
