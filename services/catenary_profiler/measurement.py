@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.driver import EngineDriver
 from catenary_profiler.failure import ProfileFailed
+from catenary_profiler.memory import ProcessMemory
 from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
 
 WARM_UP_TOKENS = 4
@@ -65,10 +67,12 @@ class Measurement:
         async with (
             reserved_replica(self._provisioner, model, holder, timeout_s) as replica,
             ReplicaWatch(replica, holder) as watch,
+            ProcessMemory(self._provisioner, replica.worker_id) as processes,
         ):
             snapshot = await watch.idle(timeout_s)
             session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
-        base = self._base(replica, snapshot, watch)
+        peak_bytes = processes.peak_bytes if self._on_cpu(replica.worker_id) else watch.peak_bytes
+        base = self._base(replica, snapshot, watch.worker.accelerator, peak_bytes)
         try:
             fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
         except ValueError as error:
@@ -108,28 +112,33 @@ class Measurement:
             settings.max_num_batched_tokens,
         )
 
-    def _base(self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, watch: ReplicaWatch) -> EngineProfile:
+    def _base(
+        self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, accelerator: str, peak_bytes: int
+    ) -> EngineProfile:
         bounds = self._bounds(snapshot)
         return EngineProfile(
             model=replica.model,
-            accelerator=watch.worker.accelerator,
+            accelerator=accelerator,
             engine=snapshot.engine,
             max_num_seqs=bounds.max_num_seqs,
             max_model_len=bounds.max_model_len,
             kv_capacity_tokens=snapshot.kv_capacity_tokens,
             kv_bytes_per_token=self._kv_bytes_per_token(replica.worker_id, snapshot),
             weights_bytes=snapshot.weights_bytes,
-            peak_bytes=watch.peak_bytes,
+            peak_bytes=peak_bytes,
             start_s=snapshot.start_s,
             settings_digest=self._core.digests[replica.model],
         )
 
     def _kv_bytes_per_token(self, worker_id: str, snapshot: pb.ReplicaSnapshot) -> int:
         """Known where the size of the KV cache is configured, which is on CPU workers; 0 elsewhere."""
-        worker = next((w for w in self._config.workers if w.id == worker_id), None)
-        if worker is None or worker.device != "cpu" or not snapshot.kv_capacity_tokens or not snapshot.weights_bytes:
+        if not self._on_cpu(worker_id) or not snapshot.kv_capacity_tokens or not snapshot.weights_bytes:
             return 0
-        return round(worker.kv_cache_gib * 2**30 / snapshot.kv_capacity_tokens)
+        cache_gib = next(worker.kv_cache_gib for worker in self._config.workers if worker.id == worker_id)
+        return round(math.ceil(cache_gib) * 2**30 / snapshot.kv_capacity_tokens)
+
+    def _on_cpu(self, worker_id: str) -> bool:
+        return any(worker.id == worker_id and worker.device == "cpu" for worker in self._config.workers)
 
 
 def _plan(bounds: EngineBounds, quick: bool, model: str) -> ProfileSession:

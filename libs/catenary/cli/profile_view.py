@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from catenary.v1 import profile_pb2
@@ -23,8 +24,13 @@ _COEFFICIENTS = (
 
 def grid_table(profile: profile_pb2.Profile) -> Table:
     """What was measured beside what the fit says, in milliseconds."""
-    table = Table("point", title=f"{profile.model} on {profile.accelerator}, {profile.engine}", title_justify="left")
-    for name in ("batch", "prompt", "output", "repeats", "steps", "measured ms", "fitted ms", "error"):
+    table = Table(
+        "point",
+        box=SIMPLE_HEAD,
+        title=f"{profile.model} on {profile.accelerator}, {profile.engine}; milliseconds",
+        title_justify="left",
+    )
+    for name in ("batch", "prompt", "output", "repeats", "steps", "measured", "fitted", "error"):
         table.add_column(name, justify="right")
     for point in profile.points:
         error = (point.fitted_s - point.measured_s) / point.measured_s if point.measured_s else 0.0
@@ -36,7 +42,7 @@ def grid_table(profile: profile_pb2.Profile) -> Table:
 
 def coefficients_table(profile: profile_pb2.Profile) -> Table:
     """The fitted model, its residuals and the memory figures; unknown ones are left out."""
-    table = Table("figure", show_header=False)
+    table = Table("figure", box=SIMPLE_HEAD, show_header=False)
     table.add_column("value", justify="right")
     for label, name, scale, unit in _COEFFICIENTS:
         table.add_row(label, f"{getattr(profile, name) * scale:.4g} {unit}")
@@ -60,21 +66,13 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
 
 
 def profiles_table(profiles: Iterable[profile_pb2.Profile]) -> Table:
-    """One line a profile; the step is that of a full batch without context."""
-    table = Table("model", "accelerator", "engine", "origin")
-    for name in ("version", "prefill µs/token", "step ms", "error", "correction"):
-        table.add_column(name, justify="right")
+    """One line a profile: prefill of a token, the step of a full batch without context, error, online correction."""
+    table = Table("model", "accelerator", "origin", box=SIMPLE_HEAD)
+    for name in ("version", "µs/token", "step ms", "error", "factor"):
+        table.add_column(name, justify="right", no_wrap=True)
     for profile in profiles:
         step_s = profile.step_base_s + profile.step_seq_s * profile.max_num_seqs
-        table.add_row(
-            profile.model,
-            profile.accelerator,
-            profile.engine,
-            profile.origin,
-            str(profile.version),
-            f"{profile.prefill_token_s * 1e6:.4g}",
-            f"{step_s * 1e3:.4g}",
-            f"{profile.residual_median:.1%}",
-            f"{profile.correction:.2f}",
-        )
+        figures = (f"{profile.prefill_token_s * 1e6:.4g}", f"{step_s * 1e3:.4g}", f"{profile.residual_median:.1%}")
+        version, factor = str(profile.version or ""), f"{profile.correction:.2f}"
+        table.add_row(profile.model, profile.accelerator, profile.origin, version, *figures, factor)
     return table

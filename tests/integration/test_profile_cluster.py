@@ -1,0 +1,107 @@
+"""The profiler in a whole cluster of real processes: its replica leaves the pool and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from catenary.runtime.cluster import Cluster
+from catenary.runtime.rpc import channel
+from catenary.runtime.wire.profile import load_profile_file
+from catenary.v1 import profiler_service_pb2 as pb
+from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
+
+EMULATED_A = Path(__file__).parents[2] / "profiles" / "emulated" / "a.json"
+TRUTH = load_profile_file(EMULATED_A)
+COMMAND = "import typer; from catenary.cli.profile import profile_command; typer.run(profile_command)"
+
+CONFIG = """
+models:
+  a: {{engine: emulated, profile: {profile}}}
+workers:
+  - {{id: w0, models: [a]}}
+store: {{data_dir: {folder}/store}}
+gateway: {{address: "127.0.0.1:0"}}
+router: {{address: "127.0.0.1:0"}}
+profiler: {{address: "127.0.0.1:{port}", profiles_dir: {folder}/profiles}}
+provisioner: {{address: "127.0.0.1:0", stop_timeout_s: 3, lease_ttl_s: 1}}
+"""
+
+
+@pytest.fixture
+def address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path, address: str) -> AsyncIterator[Cluster]:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.format(profile=EMULATED_A, folder=tmp_path, port=address.rpartition(":")[2]))
+    async with Cluster(path) as running:
+        await running.wait_ready(20.0)
+        yield running
+
+
+async def catenary_profile(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", COMMAND, *arguments, "--profiler", address]
+    return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def is_reserved(cluster: Cluster) -> bool:
+    plan = await cluster.plan()
+    assert plan is not None
+    return plan.workers[0].snapshot.replicas[0].reserved
+
+
+async def until_reserved(cluster: Cluster, wanted: bool) -> None:
+    for _ in range(200):
+        if await is_reserved(cluster) is wanted:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"reserved is not {wanted} after 10 s")
+
+
+async def test_the_command_measures_the_emulated_engine_as_it_is(cluster: Cluster, address: str) -> None:
+    done = await catenary_profile(address, "a", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    profile = json.loads(done.stdout)
+    for name in ("prefill_base_s", "prefill_token_s", "step_base_s", "step_seq_s"):
+        assert profile[name] == pytest.approx(getattr(TRUTH, name), rel=0.05), name
+    assert (profile["origin"], profile["accelerator"], profile["version"]) == ("measured", "cpu", 1)
+    await until_reserved(cluster, False)
+    listed = await catenary_profile(address, "--list")
+    assert listed.returncode == 0
+    assert "measured" in listed.stdout
+    tables = await catenary_profile(address, "a", "--quick")
+    assert tables.returncode == 0
+    assert "fitted" in tables.stdout
+
+
+async def test_a_measurement_cancelled_midway_gives_the_replica_back(cluster: Cluster, address: str) -> None:
+    async with channel(address) as profiler:
+        call = ProfilerServiceStub(profiler).RunProfile(pb.RunProfileRequest(model="a"))
+        async for update in call:
+            if update.done > 3:
+                break
+        await until_reserved(cluster, True)
+        call.cancel()
+        await until_reserved(cluster, False)
+
+
+async def test_wrong_arguments_are_usage_errors(cluster: Cluster, address: str) -> None:
+    unknown = await catenary_profile(address, "b", "--json")
+    assert unknown.returncode == 2
+    error = json.loads(unknown.stdout)["error"]
+    assert (error["code"], error["reason"]) == ("NOT_FOUND", "UNKNOWN_MODEL")
+    assert "known: a" in error["message"]
+    missing = await catenary_profile(address)
+    assert missing.returncode == 2
+    assert "MODEL is missing" in missing.stderr
