@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+from pathlib import Path
 
 import psutil
 
@@ -19,7 +21,7 @@ class Accelerator:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self.name = device if device == "cpu" else f"accelerator {device}"
+        self.name = cpu_name() if device == "cpu" else f"accelerator {device}"
         self.total_bytes = 0
         self.free_bytes = 0
 
@@ -50,3 +52,13 @@ class Accelerator:
             self.name = rows[0][0]
             self.total_bytes = sum(int(row[1]) for row in rows) * _MIB
             self.free_bytes = sum(int(row[2]) for row in rows) * _MIB
+
+
+def cpu_name() -> str:
+    """``cpu``, with the processor's name where the system tells it, and the cores that this process may use."""
+    model = ""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    cores = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else psutil.cpu_count()
+    return f"{' '.join(('cpu', model)).strip()}, {cores} cores"

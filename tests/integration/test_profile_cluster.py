@@ -75,7 +75,8 @@ async def test_the_command_measures_the_emulated_engine_as_it_is(cluster: Cluste
     profile = json.loads(done.stdout)
     for name in ("prefill_base_s", "prefill_token_s", "step_base_s", "step_seq_s"):
         assert profile[name] == pytest.approx(getattr(TRUTH, name), rel=0.05), name
-    assert (profile["origin"], profile["accelerator"], profile["version"]) == ("measured", "cpu", 1)
+    assert (profile["origin"], profile["version"]) == ("measured", 1)
+    assert profile["accelerator"].startswith("cpu")
     await until_reserved(cluster, False)
     listed = await catenary_profile(address, "--list")
     assert listed.returncode == 0
