@@ -9,7 +9,16 @@ from typing import Any, Literal, NamedTuple
 
 from catenary.model.compiled import CompiledCall, CompiledWorkflow
 from catenary.model.outcome import Outcome
-from catenary.model.template import Budget, CallResult, Missing, Scope, SkippedError, Template, TemplateError
+from catenary.model.template import (
+    Budget,
+    CallResult,
+    Missing,
+    Scope,
+    SkippedError,
+    Template,
+    TemplateError,
+    TooLongError,
+)
 from catenary.model.value import Value, byte_size, to_json_value, weigh
 from catenary.model.workflow import Call, CallRef, Limits
 
@@ -246,6 +255,9 @@ class RunProgress:
                 content = tuple(messages)
         except SkippedError:
             raise
+        except TooLongError as error:
+            bound = f"{self._limits.max_prompt_bytes:,} bytes (max_prompt_bytes)"
+            raise _CallError(ref, f"calls.{ref}.{place}: the rendered prompt is over {bound}") from error
         except TemplateError as error:
             raise _CallError(ref, f"calls.{ref}.{place}: {error}") from error
         return ReadyCall(ref, compiled.call, content)

@@ -19,8 +19,9 @@ from catenary.model.workflow import Call, Limits, Workflow
 
 __all__ = ["CompiledCall", "CompiledMessage", "CompiledWorkflow", "bind_inputs", "check_workflow", "compile_workflow"]
 
-MAX_WORKFLOW_TOKENS = 16_384
+MAX_WORKFLOW_TOKENS = 8_192
 VERSION_LENGTH = 16
+NO_ITEM = "only a call with for_each has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def _compile(
         return None
     compiler = _Compiler(workflow, limits, problems)
     calls = {call.name: compiler.call(call, known_models) for call in workflow.calls if isinstance(call.name, str)}
-    output = None if workflow.output is None else compiler.template("output", workflow.output)
+    output = None if workflow.output is None else compiler.template("output", workflow.output, NO_ITEM)
     parents = {name: call.parents for name, call in calls.items()}
     order = topological_order(parents)
     _check_graph(parents, order, limits, problems)
@@ -181,7 +182,7 @@ class _Compiler:
         if known_models is not None and call.model and call.model not in known_models:
             hint = known_names(str(call.model), sorted(known_models))
             self._problems.add(f"{place}.model", f"unknown model {shown(call.model)}; {hint}")
-        item_hint = "" if call.for_each is not None else "only a call with for_each has it"
+        item_hint = "" if call.for_each is not None else NO_ITEM
         once_hint = "it is evaluated once, before the items"
         when = None if call.when is None else self.template(f"{place}.when", call.when, once_hint, True)
         for_each = None if call.for_each is None else self.template(f"{place}.for_each", call.for_each, once_hint, True)

@@ -36,10 +36,10 @@ Reader: TypeAlias = Callable[[str, Any, Problems], Any]
 
 
 def load_workflow(text: str | bytes, limits: Limits | None = None) -> Workflow:
-    """Read a workflow from YAML.
+    """Read a workflow from YAML and check it.
 
     Raises:
-        SpecError: the text is no YAML, or no workflow; all problems at once, those of the templates included.
+        SpecError: the text is no YAML or no workflow, or a check fails that needs no knowledge of the models.
     """
     limits = limits or Limits()
     if isinstance(text, bytes):
@@ -50,7 +50,9 @@ def load_workflow(text: str | bytes, limits: Limits | None = None) -> Workflow:
     data = read_yaml(text, limits.max_spec_bytes, limits.max_calls * NODES_PER_CALL)
     if not isinstance(data, Mapping):
         raise SpecError([Problem("workflow", f"must be a mapping, is {shown(data)}")])
-    return parse_workflow(data, limits)
+    workflow = parse_workflow(data, limits)
+    Problems(check_workflow(workflow, limits)).raise_if_any()
+    return workflow
 
 
 def parse_workflow(data: Mapping[str, Any], limits: Limits | None = None) -> Workflow:

@@ -12,6 +12,7 @@ from catenary.model.value import (
     Missing,
     SkippedError,
     TemplateError,
+    TooLongError,
     Value,
     byte_size,
     plain,
@@ -27,6 +28,7 @@ __all__ = [
     "SkippedError",
     "Template",
     "TemplateError",
+    "TooLongError",
     "compile_template",
 ]
 
@@ -56,7 +58,8 @@ class Template:
 
         Raises:
             SkippedError: it needs the result of a skipped call.
-            TemplateError: it needs a value that is not there, or the text is over ``max_bytes``.
+            TooLongError: the text is over ``max_bytes``.
+            TemplateError: it needs a value that is not there, or an operation does not fit its values.
         """
         texts: list[str] = []
         left = max_bytes
@@ -64,7 +67,7 @@ class Template:
             text = part if isinstance(part, str) else _text(part.evaluate(scope), scope.budget)
             left -= byte_size(text)
             if left < 0:
-                raise TemplateError(f"the rendered text is over {max_bytes:,} bytes")
+                raise TooLongError(f"the rendered text is over {max_bytes:,} bytes")
             texts.append(text)
         return "".join(texts)
 

@@ -22,6 +22,10 @@ class SkippedError(TemplateError):
     """A template depends on a skipped call and names no fallback."""
 
 
+class TooLongError(TemplateError):
+    """A rendered text is over its bound."""
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """The value of a skipped call (``skipped``), or of a key, index or JSON document that is not there. Falsy."""
