@@ -260,7 +260,7 @@ async def test_the_worker_is_registered_and_leaves_with_sigterm(worker: WorkerPr
     entries = await WorkerRegistry(redis).list()
     assert [(entry.worker_id, entry.address) for entry in entries] == [("w0", worker.address)]
     worker.process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+    assert await asyncio.wait_for(worker.process.wait(), 30) == 0
     assert await WorkerRegistry(redis).list() == []
 
 
@@ -276,7 +276,7 @@ async def test_sigterm_lets_running_calls_finish_and_refuses_new_ones(
         refused = await (await gateway.start("r/b")).ended()
         assert refused.finish_reason == pb.FINISH_REASON_REPLICA_DRAINING
         assert (await call.ended()).output_tokens == 100
-        assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+        assert await asyncio.wait_for(worker.process.wait(), 30) == 0
 
 
 async def test_calls_that_outlast_the_drain_timeout_are_aborted(store_url: str, redis: Redis, tmp_path: Path) -> None:
@@ -291,10 +291,10 @@ async def test_calls_that_outlast_the_drain_timeout_are_aborted(store_url: str, 
         end = await call.ended()
         assert end.finish_reason == pb.FINISH_REASON_ABORTED
         assert "drain_timeout_s" in end.error
-        assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+        assert await asyncio.wait_for(worker.process.wait(), 30) == 0
         assert time.monotonic() - began < 5
 
 
 async def test_a_drain_request_ends_the_process_when_it_is_done(worker: WorkerProcess, stub: WorkerServiceStub) -> None:
     assert (await stub.Drain(pb.DrainRequest())).num_calls == 0
-    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+    assert await asyncio.wait_for(worker.process.wait(), 30) == 0

@@ -68,7 +68,7 @@ class Call:
         self.first = asyncio.Event()
         self.end: asyncio.Future[pb.CallEnd] = asyncio.get_running_loop().create_future()
 
-    async def ended(self, timeout_s: float = 20) -> pb.CallEnd:
+    async def ended(self, timeout_s: float = 30) -> pb.CallEnd:
         return await asyncio.wait_for(asyncio.shield(self.end), timeout_s)
 
 
@@ -135,7 +135,7 @@ async def gateway_side(address: str, gateway_id: str = "g0") -> AsyncIterator[Ga
             await side.close()
 
 
-async def snapshot_where(stub: WorkerServiceStub, condition: Any, timeout_s: float = 20, **watch: Any) -> Any:
+async def snapshot_where(stub: WorkerServiceStub, condition: Any, timeout_s: float = 30, **watch: Any) -> Any:
     """The first snapshot for which ``condition`` holds."""
     async with asyncio.timeout(timeout_s):
         stream = stub.WatchSnapshots(pb.WatchSnapshotsRequest(watcher_id="test", **watch))
