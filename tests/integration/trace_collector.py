@@ -15,6 +15,7 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
 
     def __init__(self) -> None:
         self.spans: list[tuple[str, Span]] = []
+        self._arrived = asyncio.Event()
         self._server = grpc.aio.server()
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
         self._port = self._server.add_insecure_port("127.0.0.1:0")
@@ -36,6 +37,7 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
             names = [entry.value.string_value for entry in resource.resource.attributes if entry.key == "service.name"]
             for scope in resource.scope_spans:
                 self.spans += [(names[0] if names else "", span) for span in scope.spans]
+        self._arrived.set()
         return trace_service_pb2.ExportTraceServiceResponse()
 
     def of_trace(self, trace_id: str) -> list[tuple[str, Span]]:
@@ -45,5 +47,6 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
         """The spans of a trace, once all of these services have sent some."""
         async with asyncio.timeout(timeout_s):
             while not services <= {service for service, _ in self.of_trace(trace_id)}:
-                await asyncio.sleep(0.05)
+                self._arrived.clear()
+                await self._arrived.wait()
         return self.of_trace(trace_id)
