@@ -71,9 +71,9 @@ class WorkerConfig(Section):
     address: Address = "127.0.0.1:0"
     """Where it serves; port 0: any free one."""
     cpu_threads: str = ""
-    """Cores that a CPU engine is bound to ("0-3"); empty: the engine chooses."""
+    """Cores that a CPU engine is bound to ("0-3"); empty: the CPU workers share the cores evenly."""
     kv_cache_gib: float = Field(default=1.0, gt=0, le=4096)
-    """KV cache of a CPU engine."""
+    """KV cache of a CPU or emulated engine."""
     num_accelerators: int = Field(default=1, ge=1, le=8)
     """Accelerators of the set that it owns."""
 
@@ -259,7 +259,7 @@ class Config(BaseSettings):
     )
 
     cache_dir: Path = Path("~/.cache/catenary")
-    """Folder of converted models."""
+    """Folder of converted models and of measured start-up times."""
     store: StoreConfig = Field(default_factory=StoreConfig)
     gateway: GatewayConfig = Field(default_factory=GatewayConfig)
     router: RouterConfig = Field(default_factory=RouterConfig)
