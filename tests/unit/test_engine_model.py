@@ -7,10 +7,11 @@ import random
 from dataclasses import replace
 
 import pytest
-from catenary.model.profile import EngineProfile
-from catenary.simulation.engine import EngineModel, FinishedCall
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from catenary.model.profile import EngineProfile
+from catenary.simulation.engine import EngineModel, FinishedCall
 
 A, B, C, D = 0.002, 0.00002, 0.005, 0.0001
 PROFILE = EngineProfile(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from catenary.runtime.guard import Guard
 from catenary.runtime.output import OutputLog
 from catenary.runtime.process import Child, ChildError, Command

@@ -3,6 +3,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
 from catenary.core.provisioner.events import (
     AcquireRequested,
@@ -26,8 +29,6 @@ from catenary.core.provisioner.settings import Backoff
 from catenary.model.plan import AcceleratorSlot, PlannedWorker, WantedWorker, WorkerPhase
 from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
 from catenary.policy.provisioning.static import wanted_workers
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TICK_S = 0.25
 

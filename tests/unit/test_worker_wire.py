@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from catenary.model.plan import Plan, PlannedWorker, WorkerPhase
 from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
 from catenary.runtime.wire.plan import plan_to_proto

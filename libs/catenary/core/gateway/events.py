@@ -8,7 +8,6 @@ from typing import Any
 
 from catenary.core.progress import ReadyCall
 from catenary.model.compiled import CompiledWorkflow
-
 from catenary.model.dispatch import PoolState, QueuedCall
 from catenary.model.outcome import FinishReason, Outcome, PriorityClass
 from catenary.model.profile import EngineProfile

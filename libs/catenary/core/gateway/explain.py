@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catenary.core.progress import RunProgress
-from catenary.model.compiled import CompiledWorkflow
-
 from catenary.core.gateway.forecast import BYTES_PER_TOKEN, Forecaster
 from catenary.core.gateway.run import ActiveRun, input_tokens
+from catenary.core.progress import RunProgress
+from catenary.model.compiled import CompiledWorkflow
 from catenary.model.outcome import PriorityClass
 from catenary.model.workflow import Limits
 from catenary.policy.slack import PathCall, Span, longest, tails

@@ -8,7 +8,6 @@ from typing import Any
 
 from catenary.core.progress import ReadyCall, RunProgress
 from catenary.model.compiled import CompiledWorkflow
-
 from catenary.model.dispatch import NEVER
 from catenary.model.outcome import Outcome, PriorityClass, State
 from catenary.model.run import CallRecord, Run, RunEvent, RunEventBody
