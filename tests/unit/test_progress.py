@@ -259,11 +259,11 @@ def test_a_chain_of_three_costs_well_under_100_microseconds() -> None:
     text, refs = "lorem ipsum " * 100, [CallRef("a"), CallRef("b"), CallRef("c")]
     best_s = 1.0
     for _ in range(200):
-        start = time.perf_counter()
+        start = time.process_time()
         run = RunProgress(workflow, {}, Limits())
         run.start()
         for ref in refs:
             run.finish(ref, text)
-        best_s = min(best_s, time.perf_counter() - start)
+        best_s = min(best_s, time.process_time() - start)
     assert run.ended is not None
     assert best_s < 100e-6

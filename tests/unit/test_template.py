@@ -229,10 +229,10 @@ def test_work_is_bounded(source: str) -> None:
     many = [str(n) for n in range(200_000)]
     scope = Scope({"big": "a" * 1_000_000, "many": many, "many2": list(many)})
     compiled = compile_template(source, MAX_BYTES)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(TemplateError, match=r"steps|bytes"):
         compiled.render(scope, 1 << 20)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_a_budget_is_shared_by_the_templates_of_a_step() -> None:

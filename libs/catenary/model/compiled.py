@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from catenary.model.checks import call_label, check_fields
+from catenary.model.digest import digest
 from catenary.model.graph import children_of, find_cycles, longest_chain, topological_order
 from catenary.model.inputs import bind_inputs
 from catenary.model.problem import Problem, Problems, known_names, shown
@@ -20,7 +19,6 @@ from catenary.model.workflow import Call, Limits, Workflow
 __all__ = ["CompiledCall", "CompiledMessage", "CompiledWorkflow", "bind_inputs", "check_workflow", "compile_workflow"]
 
 MAX_WORKFLOW_TOKENS = 8_192
-VERSION_LENGTH = 16
 NO_ITEM = "only a call with for_each has it"
 
 
@@ -135,7 +133,7 @@ def _compile(
         return None
     return CompiledWorkflow(
         workflow=workflow,
-        version=_version(workflow),
+        version=digest(workflow),
         calls=tuple(calls[name] for name in order),
         by_name=MappingProxyType(calls),
         output=output,
@@ -236,11 +234,3 @@ def _text_bytes(workflow: Workflow) -> int:
         for message in call.messages:
             texts += [message.role, message.content]
     return sum(byte_size(text) for text in texts if isinstance(text, str))
-
-
-def _version(workflow: Workflow) -> str:
-    """A digest of the content, the same for equal workflows however they were written."""
-    content = asdict(workflow)
-    content["inputs"] = sorted(content["inputs"].items())
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:VERSION_LENGTH]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 MAX_PROBLEMS = 50
 MAX_SHOWN = 64
@@ -51,11 +52,9 @@ class Problems:
 
     def add_below(self, problems: Iterable[Problem]) -> None:
         """Add those whose place is neither a known one nor inside a known one."""
-        known = tuple(self._found)
+        known = frozenset(self._found)
         for problem in problems:
-            if not any(
-                problem.place == place or problem.place.startswith((f"{place}.", f"{place}[")) for place in known
-            ):
+            if not any(place in known for place in _enclosing(problem.place)):
                 self._found[problem.place] = problem
 
     def __len__(self) -> int:
@@ -68,6 +67,14 @@ class Problems:
         """Raises: SpecError: something was added."""
         if self._found:
             raise SpecError(self._found.values())
+
+
+def _enclosing(place: str) -> Iterator[str]:
+    """``a``, ``a.b`` and ``a.b[0]`` for ``a.b[0]``."""
+    for position, character in enumerate(place):
+        if character in ".[":
+            yield place[:position]
+    yield place
 
 
 def shown(value: object) -> str:
@@ -110,5 +117,11 @@ def known_names(name: str, known: Iterable[str]) -> str:
     text = f"known: {', '.join(names[:MAX_LISTED]) or 'none'}"
     if len(names) > MAX_LISTED:
         text += f" and {len(names) - MAX_LISTED} more"
-    close = get_close_matches(name, names, n=1) if len(name) <= MAX_SHOWN else []
-    return f"{text}; did you mean {close[0]!r}?" if close else text
+    close = _closest(name, tuple(names)) if len(name) <= MAX_SHOWN else None
+    return f"{text}; did you mean {close!r}?" if close else text
+
+
+@lru_cache(maxsize=256)
+def _closest(name: str, known: tuple[str, ...]) -> str | None:
+    similar = [other for other in known if abs(len(other) - len(name)) <= 3]
+    return next(iter(get_close_matches(name, similar, n=1)), None)

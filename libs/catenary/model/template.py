@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from catenary.model.expression import Budget, Node, Scope
 from catenary.model.problem import type_name
@@ -31,6 +32,9 @@ __all__ = [
     "TooLongError",
     "compile_template",
 ]
+
+MAX_CACHED = 512
+MAX_CACHED_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,10 @@ def compile_template(source: str, max_bytes: int) -> Template:
     """
     if len(source) > max_bytes or byte_size(source) > max_bytes:
         raise TemplateError(f"is over {max_bytes:,} bytes (max_template_bytes)")
+    return _compile_small(source) if len(source) <= MAX_CACHED_CHARACTERS else _compile(source)
+
+
+def _compile(source: str) -> Template:
     parsed = parse_template(source)
     literals = [part for part in parsed.parts if isinstance(part, str)]
     expressions = [part for part in parsed.parts if not isinstance(part, str)]
@@ -138,3 +146,6 @@ def compile_template(source: str, max_bytes: int) -> Template:
         num_tokens=parsed.num_tokens,
         single=expressions[0] if is_single else None,
     )
+
+
+_compile_small = lru_cache(maxsize=MAX_CACHED)(_compile)
