@@ -1,0 +1,74 @@
+"""The gateways that a client knows: one channel each, the one that answered last first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from catenary.client.errors import CatenaryError
+from catenary.runtime.rpc import channel, error_info
+from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
+
+Response = TypeVar("Response")
+
+
+class Gateways:
+    """Owns the channels; belongs to one event loop."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        if not addresses:
+            raise ValueError("addresses: at least one gateway address (host:port) is needed")
+        self.addresses = tuple(addresses)
+        self._preferred = 0
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._stubs: dict[str, Any] = {}
+
+    @property
+    def preferred(self) -> str:
+        return self.addresses[self._preferred]
+
+    def failed(self, address: str) -> None:
+        """Prefer the next gateway, unless another one is preferred already."""
+        if address == self.preferred:
+            self._preferred = (self._preferred + 1) % len(self.addresses)
+
+    def stub(self, address: str) -> Any:
+        if address not in self._stubs:
+            self._channels[address] = channel(address)
+            self._stubs[address] = GatewayServiceStub(self._channels[address])
+        return self._stubs[address]
+
+    async def ask(self, method: Callable[[Any], Any], request: Any, timeout_s: float) -> Any:
+        """One unary RPC; a gateway that is not available passes it on to the next, each is asked once.
+
+        Raises:
+            CatenaryError: refused, or no gateway answered.
+        """
+        error: CatenaryError | None = None
+        for _ in self.addresses:
+            address = self.preferred
+            try:
+                return await method(self.stub(address))(request, timeout=timeout_s)
+            except grpc.aio.AioRpcError as failure:
+                error = self.translate(failure)
+                if error.code is not grpc.StatusCode.UNAVAILABLE:
+                    raise error from failure
+                self.failed(address)
+        assert error is not None
+        raise error
+
+    def translate(self, failure: grpc.aio.AioRpcError) -> CatenaryError:
+        code, message, reason, metadata = error_info(failure)
+        error = CatenaryError(code, message, reason, metadata)
+        if error.unreachable:
+            error.message = f"no gateway at {', '.join(self.addresses)}: {message}"
+        return error
+
+    async def close(self) -> None:
+        for opened in self._channels.values():
+            await opened.close()
+        self._channels.clear()
+        self._stubs.clear()
