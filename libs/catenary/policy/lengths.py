@@ -101,7 +101,8 @@ class LengthModel:
             return _bounded(window.estimate(), sampling.max_tokens)
         left = window.left(done)
         if left is None:
-            return LengthEstimate.exactly(max(1.0, min(sampling.max_tokens - done, done / 4)))
+            mean = max(1.0, min(sampling.max_tokens - done, done / 4))
+            return LengthEstimate(mean / 10, mean * 0.7, mean * 2.3, mean, mean)
         return _bounded(left, sampling.max_tokens - done)
 
 

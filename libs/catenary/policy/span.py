@@ -1,8 +1,8 @@
 """Durations that nobody knows yet, and what their sum and their maximum are.
 
-A duration is taken as lognormal: it is never negative, and as skewed as output lengths are. Sums match mean and
-variance (Fenton and Wilkinson); maxima follow C. E. Clark, "The greatest of a finite set of random variables",
-Operations Research 9(2), 1961.
+A duration is taken as gamma distributed: it is never negative, skewed as output lengths are, and exponential where a call
+has outlived most others. Quantiles follow Wilson and Hilferty, "The distribution of chi-square", PNAS 17(12), 1931;
+maxima follow Clark, "The greatest of a finite set of random variables", Operations Research 9(2), 1961.
 """
 
 from __future__ import annotations
@@ -42,22 +42,24 @@ class Span:
         return math.sqrt(self.variance)
 
     def at(self, z: float) -> float:
-        """The quantile ``z`` standard deviations of the logarithm above the median."""
+        """The quantile that lies ``z`` standard deviations above the median on the normal scale."""
         if self.mean <= 0:
             return 0.0
         if self.variance <= 0:
             return self.mean
-        scale = math.log1p(self.variance / (self.mean * self.mean))
-        return self.mean * math.exp(z * math.sqrt(scale) - scale / 2)
+        ninth = self.variance / (9 * self.mean * self.mean)
+        return self.mean * max(0.0, 1 - ninth + z * math.sqrt(ninth)) ** 3
 
     def probability_within(self, seconds: float) -> float:
         """P(the duration is at most ``seconds``)."""
+        if self.mean <= 0:
+            return 1.0 if seconds >= 0 else 0.0
         if seconds <= 0:
-            return 1.0 if self.mean <= 0 <= seconds else 0.0
-        if self.variance <= 0 or self.mean <= 0:
+            return 0.0
+        if self.variance <= 0:
             return 1.0 if self.mean <= seconds else 0.0
-        scale = math.log1p(self.variance / (self.mean * self.mean))
-        z = (math.log(seconds / self.mean) + scale / 2) / math.sqrt(scale)
+        ninth = self.variance / (9 * self.mean * self.mean)
+        z = ((seconds / self.mean) ** (1 / 3) - 1 + ninth) / math.sqrt(ninth)
         return 0.5 * (1 + math.erf(z / math.sqrt(2)))
 
 

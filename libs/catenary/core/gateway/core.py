@@ -57,7 +57,7 @@ from catenary.model.run import (
 from catenary.model.workflow import CallRef, OnMiss
 from catenary.policy.admission import ADMISSIONS, AdmissionContext
 from catenary.policy.prediction import duration_s
-from catenary.policy.slack import longest
+from catenary.policy.slack import longest, shortest_way
 
 Actions = list[GatewayAction]
 
@@ -144,7 +144,7 @@ class GatewayCore:
             return []
         run.epoch = event.epoch
         if run.deadline != NEVER and self.settings.shed_lost:
-            heapq.heappush(self._timers, (run.deadline, run.run_id))
+            heapq.heappush(self._timers, (min(run.deadline, now + self.settings.recheck_s), run.run_id))
         return self._advance(run, run.progress.start(), now)
 
     def _not_created(self, event: RunNotCreated, now: float) -> Actions:
@@ -374,6 +374,10 @@ class GatewayCore:
             run = self.runs.get(run_id)
             if run is None or run.deadline_s is None:
                 continue
+            if now < run.deadline:
+                heapq.heappush(self._timers, (min(run.deadline, now + self.settings.recheck_s), run_id))
+                actions += self._recheck(run, now)
+                continue
             end_at = run.submitted_at + run.deadline_s * self.settings.late_multiple
             if now >= end_at:
                 reason = f"not finished at {self.settings.late_multiple:g} times its deadline of {run.deadline_s:g} s"
@@ -383,6 +387,20 @@ class GatewayCore:
                 heapq.heappush(self._timers, (end_at, run_id))
             actions += self._lose(run, f"deadline of {run.deadline_s:g} s has passed", now)
         return actions
+
+    def _recheck(self, run: ActiveRun, now: float) -> Actions:
+        """A run that is lost by now makes room, where anybody waits for it."""
+        contended = any(
+            (pool := self.forecaster.pools.get(call.model)) is not None and pool.num_queued > 0
+            for call in run.calls.values()
+        )
+        if run.late or not contended:
+            return []
+        left = run.deadline - now
+        chance = longest(shortest_way(self.forecaster.path(run))).probability_within(left)
+        if chance >= self.settings.lost_probability:
+            return []
+        return self._lose(run, f"P(in time) is {chance:.3f} with {left:.2f} s left", now)
 
     def _lose(self, run: ActiveRun, reason: str, now: float) -> Actions:
         """The run cannot end in time: it fails, or goes on among the late ones."""

@@ -86,6 +86,9 @@ class Forecaster:
         return total
 
     def _call_span(self, run: ActiveRun, call: Call) -> Span:
+        active = run.calls.get(call.name)
+        if active is not None and active.token_ids:
+            return self.span(call.model, 0, self.length(run.workflow.version, call, len(active.token_ids)))
         estimate = self.length(run.workflow.version, call)
         known = run.known_prompts.get(call.name)
         prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known

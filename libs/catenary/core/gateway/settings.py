@@ -28,4 +28,6 @@ class GatewaySettings:
     max_attempts: int = 3
     late_multiple: float = 3.0
     shed_lost: bool = True
+    lost_probability: float = 0.05
+    recheck_s: float = 0.25
     limits: Limits = field(default_factory=Limits)
