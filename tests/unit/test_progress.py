@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catenary.core.progress import ChatMessageText, Ended, RunProgress, Step
-from catenary.model.compiled import CompiledWorkflow, bind_inputs, compile_workflow
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.compiler import compile_workflow
+from catenary.model.inputs import bind_inputs
 from catenary.model.outcome import Outcome
 from catenary.model.spec import load_workflow, parse_workflow
 from catenary.model.workflow import CallRef, Limits

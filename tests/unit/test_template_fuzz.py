@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from catenary.core.progress import RunProgress
-from catenary.model.compiled import compile_workflow
+from catenary.model.compiler import compile_workflow
 from catenary.model.spec import SpecError, load_workflow, parse_workflow
 from catenary.model.template import CallResult, Missing, Scope, TemplateError, compile_template
 from catenary.model.workflow import Limits

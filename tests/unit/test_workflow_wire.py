@@ -7,7 +7,7 @@ from google.protobuf import duration_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catenary.model.compiled import compile_workflow
+from catenary.model.compiler import compile_workflow
 from catenary.model.spec import SpecError, load_workflow
 from catenary.model.workflow import Call, InputType, Message, OnMiss, Sampling, Slo, Workflow
 from catenary.runtime.wire.workflow import (

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from catenary.model.compiled import CompiledCall, CompiledWorkflow
+from catenary.core.expansion import CallError, ChatMessageText, ReadyCall, expand
+from catenary.core.run_output import run_output
+from catenary.model.compiled import CompiledWorkflow
 from catenary.model.outcome import Outcome
-from catenary.model.template import (
-    Budget,
-    CallResult,
-    Missing,
-    Scope,
-    SkippedError,
-    Template,
-    TemplateError,
-    TooLongError,
-)
-from catenary.model.value import Value, byte_size, to_json_value, weigh
-from catenary.model.workflow import Call, CallRef, Limits
+from catenary.model.template import Budget, CallResult, Missing, SkippedError, TemplateError
+from catenary.model.value import Value
+from catenary.model.workflow import CallRef, Limits
+
+__all__ = ["CallState", "ChatMessageText", "Ended", "ReadyCall", "RunProgress", "Step"]
 
 CallState = Literal["pending", "active", "finished", "skipped"]
-
-
-class ChatMessageText(NamedTuple):
-    """A rendered chat message."""
-
-    role: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyCall:
-    """A call that can start, with its rendered prompt: plain text, or the messages of a chat."""
-
-    ref: CallRef
-    call: Call
-    content: str | tuple[ChatMessageText, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +39,6 @@ class Step:
     ended: Ended | None = None
 
 
-class _CallError(Exception):
-    """A call cannot be started; the text names the place."""
-
-    def __init__(self, ref: CallRef, reason: str) -> None:
-        super().__init__(reason)
-        self.ref = ref
-        self.reason = reason
-
-
 class RunProgress:
     """One run, stepped by the ends of its calls.
 
@@ -83,7 +53,7 @@ class RunProgress:
         self._waiting = {call.name: len(call.parents) for call in compiled.calls}
         self._states: dict[str, CallState] = {call.name: "pending" for call in compiled.calls}
         self._results: dict[str, dict[int | None, CallResult]] = {}
-        self._items: dict[str, list[Value]] = {}
+        self._items: dict[str, tuple[Value, ...]] = {}
         self._num_open = len(compiled.calls)
         self._num_started = 0
         self._ended: Ended | None = None
@@ -173,133 +143,36 @@ class RunProgress:
         skipped: list[CallRef] = []
         budget = Budget()
         while names:
-            compiled = self._compiled.by_name[names.popleft()]
+            name = names.popleft()
+            compiled = self._compiled.by_name[name]
             try:
-                calls = self._start_call(compiled, budget)
+                expansion = expand(compiled, self._values, budget, self._limits, self._num_started)
             except SkippedError as error:
-                self._states[compiled.name] = "skipped"
-                skipped.append(CallRef(compiled.name))
-                names.extend(self._resolve(compiled.name, Missing(str(error), skipped=True)))
-            except _CallError as error:
-                ended = Ended(Outcome.FAILED, None, error.reason, error.ref)
-                return self._end(ended, tuple(skipped))
-            else:
-                if calls:
-                    self._states[compiled.name] = "active"
-                    ready += calls
-                else:
-                    self._states[compiled.name] = "finished"
-                    names.extend(self._resolve(compiled.name, []))
+                self._states[name] = "skipped"
+                skipped.append(CallRef(name))
+                names.extend(self._resolve(name, Missing(str(error), skipped=True)))
+                continue
+            except CallError as error:
+                return self._end(Ended(Outcome.FAILED, None, error.reason, error.ref), skipped)
+            self._num_started += len(expansion.calls)
+            ready += expansion.calls
+            self._states[name] = "active"
+            if expansion.items is not None:
+                self._items[name] = expansion.items
+                if not expansion.items:
+                    self._states[name] = "finished"
+                    names.extend(self._resolve(name, []))
         if self._num_open == 0:
-            return self._end(self._succeed(), tuple(skipped))
+            return self._end(self._succeed(), skipped)
         return Step(tuple(ready), tuple(skipped))
 
-    def _start_call(self, compiled: CompiledCall, budget: Budget) -> list[ReadyCall]:
-        """The ready calls of a node, none for an empty map. Raises: SkippedError, _CallError."""
-        name = compiled.name
-        scope = Scope(self._values, budget)
-        if compiled.when is not None and not self._decide(compiled, compiled.when, scope):
-            raise SkippedError(f"{name} is skipped: its condition is false")
-        if compiled.for_each is None:
-            self._count_calls(CallRef(name), 1)
-            return [self._ready(compiled, CallRef(name), scope)]
-        items = self._expand(compiled, compiled.for_each, scope)
-        self._count_calls(CallRef(name), len(items))
-        calls: list[ReadyCall] = []
-        left = self._limits.max_map_bytes
-        for index, item in enumerate(items):
-            call = self._ready(compiled, CallRef(name, index), Scope(self._values, budget, item, index))
-            left -= content_bytes(call.content)
-            if left < 0:
-                bound = f"{self._limits.max_map_bytes:,} bytes (max_map_bytes)"
-                raise _CallError(CallRef(name), f"calls.{name}: the prompts of its items are over {bound} together")
-            calls.append(call)
-        self._items[name] = items
-        return calls
-
-    def _decide(self, compiled: CompiledCall, when: Template, scope: Scope) -> bool:
-        try:
-            return when.decide(scope)
-        except SkippedError:
-            raise
-        except TemplateError as error:
-            raise _CallError(CallRef(compiled.name), f"calls.{compiled.name}.when: {error}") from error
-
-    def _expand(self, compiled: CompiledCall, for_each: Template, scope: Scope) -> list[Value]:
-        ref = CallRef(compiled.name)
-        place = f"calls.{compiled.name}.for_each"
-        try:
-            items = for_each.evaluate_list(scope)
-        except SkippedError:
-            raise
-        except TemplateError as error:
-            raise _CallError(ref, f"{place}: {error}") from error
-        if len(items) > compiled.max_items:
-            raise _CallError(ref, f"{place}: has {len(items):,} items, over max_items {compiled.max_items:,}")
-        return items
-
-    def _ready(self, compiled: CompiledCall, ref: CallRef, scope: Scope) -> ReadyCall:
-        max_bytes = self._limits.max_prompt_bytes
-        place = "prompt"
-        content: str | tuple[ChatMessageText, ...]
-        try:
-            if compiled.prompt is not None:
-                content = compiled.prompt.render(scope, max_bytes)
-            else:
-                messages: list[ChatMessageText] = []
-                for index, message in enumerate(compiled.messages):
-                    place = f"messages[{index}].content"
-                    text = message.content.render(scope, max_bytes)
-                    max_bytes -= byte_size(text)
-                    messages.append(ChatMessageText(message.role, text))
-                content = tuple(messages)
-        except SkippedError:
-            raise
-        except TooLongError as error:
-            bound = f"{self._limits.max_prompt_bytes:,} bytes (max_prompt_bytes)"
-            raise _CallError(ref, f"calls.{ref}.{place}: the rendered prompt is over {bound}") from error
-        except TemplateError as error:
-            raise _CallError(ref, f"calls.{ref}.{place}: {error}") from error
-        return ReadyCall(ref, compiled.call, content)
-
-    def _count_calls(self, ref: CallRef, number: int) -> None:
-        self._num_started += number
-        if self._num_started > self._limits.max_run_calls:
-            bound = self._limits.max_run_calls
-            raise _CallError(
-                ref, f"calls.{ref}: takes the run to {self._num_started:,} calls, over max_run_calls {bound:,}"
-            )
-
-    def _end(self, ended: Ended, skipped: tuple[CallRef, ...] = ()) -> Step:
-        self._ended = ended
-        return Step((), skipped, ended)
-
     def _succeed(self) -> Ended:
-        template = self._compiled.output
-        bound = self._limits.max_output_bytes
         try:
-            if template is None:
-                value: Value = {call.name: self._values[call.name] for call in self._compiled.workflow.calls}
-            elif template.single is None:
-                value = _render_or_none(template, Scope(self._values), bound)
-            else:
-                value = template.evaluate(Scope(self._values))
-            if weigh(value, bound) > bound:
-                raise TemplateError(f"is over {bound:,} bytes (max_output_bytes)")
-            return Ended(Outcome.SUCCEEDED, to_json_value(value))
+            output = run_output(self._compiled, self._values, self._limits.max_output_bytes)
         except TemplateError as error:
             return Ended(Outcome.FAILED, None, f"output: {error}")
+        return Ended(Outcome.SUCCEEDED, output)
 
-
-def _render_or_none(template: Template, scope: Scope, max_bytes: int) -> str | None:
-    try:
-        return template.render(scope, max_bytes)
-    except SkippedError:
-        return None
-
-
-def content_bytes(content: str | tuple[ChatMessageText, ...]) -> int:
-    """Bytes of a rendered prompt, without what a chat template adds."""
-    if isinstance(content, str):
-        return byte_size(content)
-    return sum(byte_size(message.text) for message in content)
+    def _end(self, ended: Ended, skipped: Sequence[CallRef] = ()) -> Step:
+        self._ended = ended
+        return Step((), tuple(skipped), ended)

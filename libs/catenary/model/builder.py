@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict, Unpack
 
-from catenary.model.compiled import compile_workflow
+from catenary.model.compiler import compile_workflow
 from catenary.model.problem import Problem, SpecError, shown
 from catenary.model.reference import INDEX, ITEM, CallReference, Expression, expression
 from catenary.model.spec import parse_workflow

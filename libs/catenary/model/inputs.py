@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from catenary.model.compiled import CompiledWorkflow
 from catenary.model.problem import Problems, known_names, shown, type_name
 from catenary.model.value import MAX_EXACT_FLOAT, json_problem, weigh
 from catenary.model.workflow import InputType, Limits
-
-if TYPE_CHECKING:
-    from catenary.model.compiled import CompiledWorkflow
 
 _TYPES: dict[InputType, tuple[type, ...]] = {
     InputType.STRING: (str,),

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 
-from catenary.model.compiled import CompiledWorkflow, check_workflow, compile_workflow
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.compiler import check_workflow, compile_workflow
 from catenary.model.duration import parse_duration
 from catenary.model.inputs import bind_inputs
 from catenary.model.problem import Problem, Problems, SpecError, known_names, shown
