@@ -10,6 +10,7 @@ from catenary.model.problem import type_name
 from catenary.model.value import CallResult, Missing, TemplateError, Value, plain, weigh
 
 MAX_WORK = 4_000_000
+WALK_WORK = 3
 RESULT_ATTRIBUTES = ("text", "json", "item", "index")
 
 
@@ -28,10 +29,13 @@ class Budget:
             raise TemplateError(f"evaluation takes more than {MAX_WORK:,} steps; use fewer or smaller values")
 
     def weigh(self, value: Value) -> int:
-        """Spend the size of a value, and return it. Bytes."""
-        size = len(value) if isinstance(value, str) else weigh(value, self.left)
-        self.spend(size)
-        return size
+        """Spend the work of reading a value, and return it."""
+        if isinstance(value, str):
+            work = len(value)
+        else:
+            work = WALK_WORK * weigh(value, self.left // WALK_WORK)
+        self.spend(work)
+        return work
 
 
 class Scope:
