@@ -30,10 +30,7 @@ class Budget:
 
     def weigh(self, value: Value) -> int:
         """Spend the work of reading a value, and return it."""
-        if isinstance(value, str):
-            work = len(value)
-        else:
-            work = WALK_WORK * weigh(value, self.left // WALK_WORK)
+        work = len(value) if isinstance(value, str) else WALK_WORK * weigh(value, self.left // WALK_WORK)
         self.spend(work)
         return work
 
