@@ -46,6 +46,13 @@ def seat_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: flo
     return duration_s(profile, prompt_tokens, output_tokens, profile.max_num_seqs, traffic)
 
 
+def engine_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: float) -> float:
+    """Seconds of one full engine that a call takes from everybody: its prefill, and its share of the decode steps."""
+    seats = profile.max_num_seqs
+    step = profile.step_s(seats, seats * (prompt_tokens + output_tokens / 2))
+    return (profile.prefill_s(prompt_tokens) + output_tokens * step / seats) * profile.correction
+
+
 def remaining_tokens(estimate: LengthEstimate, done: int) -> float:
     """Median of the tokens still to come, given ``done``: past the median the tail is taken as memoryless."""
     left = estimate.q50 - done

@@ -7,19 +7,22 @@ duration`` (Zhang et al., section IV). A path's spread follows from the spreads 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catenary.policy.span import ZERO, Span, later, maybe, then
 
 
 @dataclass(frozen=True, slots=True)
 class PathCall:
-    """A call of a run that has not ended. ``span`` is its own duration with its wait; ``probability`` that it runs."""
+    """A call of a run that has not ended. ``span`` is its own duration with its wait; ``probability`` that it runs;
+    ``work_s`` the seconds of one ``model`` engine that it takes."""
 
     name: str
     children: tuple[str, ...]
     span: Span
     probability: float = 1.0
+    model: str = ""
+    work_s: float = 0.0
 
 
 def tails(calls: Sequence[PathCall]) -> Mapping[str, Span]:
@@ -52,4 +55,4 @@ def longest(calls: Sequence[PathCall]) -> Span:
 
 def shortest_way(calls: Iterable[PathCall]) -> list[PathCall]:
     """The same path if no branch is taken that need not be: what a run that may be lost is judged by."""
-    return [call if call.probability >= 1 else PathCall(call.name, call.children, ZERO) for call in calls]
+    return [call if call.probability >= 1 else replace(call, span=ZERO) for call in calls]

@@ -19,7 +19,9 @@ def fcfs(data: Mapping[str, Any]) -> dict[str, Any]:
 
     Calls go to a replica's own queue as they arrive (the lookahead is not bounded), as Ray Serve's do.
     """
-    merged = _with(data, gateway={"admission": "none", "shed_lost": False})
+    merged = _with(
+        data, gateway={"admission": "none", "shed_lost": False, "refuse_crowded": False, "recheck_crowded": False}
+    )
     merged = _with(merged, router={"ordering": "fcfs", "routing": "least_loaded", "shed_lost": False, "triage": False})
     for model in merged.get("models", {}).values():
         model["lookahead"] = UNBOUNDED_LOOKAHEAD
@@ -28,7 +30,16 @@ def fcfs(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def edf(data: Mapping[str, Any]) -> dict[str, Any]:
     """Earliest deadline first at the least loaded replica, lost runs taken out, everybody admitted."""
-    merged = _with(data, gateway={"admission": "none", "shed_lost": True})
+    merged = _with(
+        data,
+        gateway={
+            "admission": "none",
+            "shed_lost": True,
+            "lost_probability": 0.0,
+            "refuse_crowded": False,
+            "recheck_crowded": False,
+        },
+    )
     return _with(merged, router={"ordering": "edf", "routing": "least_loaded", "shed_lost": True, "triage": False})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from catenary.core.progress import RunProgress, Step
 
+from catenary.core.gateway.demand import Demand
 from catenary.core.gateway.events import (
     CallAssigned,
     CallEnded,
@@ -70,6 +71,7 @@ class GatewayCore:
     ) -> None:
         self.settings = settings
         self.forecaster = Forecaster(models, profiles)
+        self.demand = Demand(settings.admit_margin)
         self.runs: dict[str, ActiveRun] = {}
         self._admit = ADMISSIONS[settings.admission]
         self._timers: list[tuple[float, str]] = []
@@ -123,13 +125,20 @@ class GatewayCore:
             input_tokens=input_tokens(event.inputs, BYTES_PER_TOKEN),
             owner=self.settings.gateway_id,
         )
-        path = longest(self.forecaster.path(run))
+        calls = self.forecaster.path(run)
+        path = longest(calls)
         models = {compiled.call.model for compiled in event.workflow.calls}
         decision = self._admit(
             AdmissionContext(path, run.deadline_s, models, self.forecaster.pools, self.settings.admit_probability)
         )
         if decision.outcome is not None:
             return [Refuse(run.run_id, RunRefused(decision.outcome, decision.reason, decision.quote))]
+        if self.settings.refuse_crowded and (
+            model := self.demand.crowded_out(run.run_id, run.deadline, calls, self.forecaster.pools, now)
+        ):
+            reason = f"{model} cannot serve it in time beside the runs already there"
+            return [Refuse(run.run_id, RunRefused(Outcome.REJECTED_INFEASIBLE, reason, decision.quote))]
+        self.demand.follow(run.run_id, run.deadline, calls)
         run.predicted_s = decision.predicted_s
         self.runs[run.run_id] = run
         slack = 0.0 if run.deadline_s is None else run.deadline_s - decision.predicted_s
@@ -219,6 +228,16 @@ class GatewayCore:
             return self._fail_call(run, call, Outcome.FAILED, reason, now)
         if context:
             call.max_tokens = min(call.max_tokens, context - len(event.token_ids))
+        if not run.late:
+            calls = self.forecaster.path(run)
+            self.demand.follow(run.run_id, run.deadline, calls)
+            if self.settings.recheck_crowded and (
+                model := self.demand.crowded_out(run.run_id, run.deadline, calls, self.forecaster.pools, now)
+            ):
+                reason = f"{model} cannot serve it in time beside the runs already there"
+                if run.on_miss is OnMiss.FAIL:
+                    return self._lose(run, reason, now)
+                run.late = True
         return [offer(run, call, self.forecaster, self.settings.gateway_id, now)]
 
     def _tokenize_failed(self, event: TokenizeFailed, now: float) -> Actions:
@@ -232,6 +251,7 @@ class GatewayCore:
         run, call = self._find(event.call_id, event.attempt)
         if run is None or call is None or call.is_placed:
             return [Release(event.call_id, event.attempt, 0)]
+        self.demand.placed(run.run_id, call.model)
         action = start(run, call, event, rest_of(run, call, self.forecaster), now)
         begun = CallStarted(
             call.ref, call.attempt, call.worker_id, call.model, len(call.prompt_token_ids), action.slack_s
@@ -407,6 +427,7 @@ class GatewayCore:
         if run.on_miss is OnMiss.FAIL:
             return self._end(run, Outcome.EXPIRED, reason, now)
         run.late = True
+        self.demand.forget(run.run_id)
         waiting = [call for call in run.calls.values() if call.attempt and not call.is_placed]
         actions: Actions = []
         for call in waiting:
@@ -421,6 +442,7 @@ class GatewayCore:
             run.records[str(call.ref)] = record
             self._drop(run, call)
         self.runs.pop(run.run_id, None)
+        self.demand.forget(run.run_id)
         view = run.view(now, outcome, reason, output)
         finished = run.event(RunFinished(outcome, view.met, view.e2e_s, output, reason))
         return [*actions, EndRun(finished, view)]

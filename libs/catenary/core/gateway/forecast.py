@@ -13,7 +13,7 @@ from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel
-from catenary.policy.prediction import Traffic, loaded_step_s
+from catenary.policy.prediction import Traffic, engine_work_s, loaded_step_s
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span, of_many
 
@@ -60,21 +60,11 @@ class Forecaster:
 
     def path(self, run: ActiveRun) -> list[PathCall]:
         """The calls of the run that have not ended, in topological order."""
-        version = run.workflow.version
         calls = []
         for compiled in run.workflow.calls:
-            name = compiled.call.name
-            state = run.progress.state(name)
-            if state in ("finished", "skipped"):
-                continue
-            calls.append(
-                PathCall(
-                    name,
-                    run.workflow.children(name),
-                    self._call_span(run, compiled.call),
-                    1.0 if state == "active" else self._probability(version, compiled.call),
-                )
-            )
+            state = run.progress.state(compiled.call.name)
+            if state not in ("finished", "skipped"):
+                calls.append(self._path_call(run, compiled.call, active=state == "active"))
         return calls
 
     def prompt_tokens(self, workflow: CompiledWorkflow, name: str, input_tokens: Mapping[str, float]) -> float:
@@ -85,23 +75,29 @@ class Forecaster:
             total += self.length(workflow.version, workflow.by_name[parent].call).mean
         return total
 
-    def _call_span(self, run: ActiveRun, call: Call) -> Span:
-        active = run.calls.get(call.name)
-        if active is not None and active.token_ids:
-            return self.span(call.model, 0, self.length(run.workflow.version, call, len(active.token_ids)))
-        estimate = self.length(run.workflow.version, call)
+    def _path_call(self, run: ActiveRun, call: Call, *, active: bool) -> PathCall:
+        version, model = run.workflow.version, call.model
+        probability = 1.0 if active else self._probability(version, call)
+        children = run.workflow.children(call.name)
+        held = run.calls.get(call.name)
+        if held is not None and held.token_ids:
+            output = self.length(version, call, len(held.token_ids))
+            return PathCall(call.name, children, self.span(model, 0, output), probability, model)
+        output = self.length(version, call)
         known = run.known_prompts.get(call.name)
         prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known
-        span = self.span(call.model, prompt, estimate)
-        if call.for_each is None:
-            return span
+        span, work_s = self.span(model, prompt, output), engine_work_s(self.profiles[model], prompt, output.mean)
+        if call.for_each is not None:
+            left = self._items_left(run, call)
+            span, work_s = of_many(span, left, self._free_seats(model)), work_s * left
+        return PathCall(call.name, children, span, probability, model, work_s)
+
+    def _items_left(self, run: ActiveRun, call: Call) -> int:
         items = run.progress.items(call.name)
-        if items is None:
-            default = min(call.max_items or UNKNOWN_ITEMS, UNKNOWN_ITEMS)
-            left = round(self._items.get((run.workflow.version, call.name), default))
-        else:
-            left = items - run.progress.done(call.name)
-        return of_many(span, left, self._free_seats(call.model))
+        if items is not None:
+            return items - run.progress.done(call.name)
+        default = min(call.max_items or UNKNOWN_ITEMS, UNKNOWN_ITEMS)
+        return round(self._items.get((run.workflow.version, call.name), default))
 
     def _probability(self, version: str, call: Call) -> float:
         if call.when is None:

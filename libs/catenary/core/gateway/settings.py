@@ -30,4 +30,7 @@ class GatewaySettings:
     shed_lost: bool = True
     lost_probability: float = 0.05
     recheck_s: float = 0.25
+    refuse_crowded: bool = True
+    recheck_crowded: bool = True
+    admit_margin: float = 1.0
     limits: Limits = field(default_factory=Limits)
