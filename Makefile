@@ -11,7 +11,7 @@ setup:  ## Make .venv (CATENARY_TORCH=auto|cpu|gpu|none|URL); nothing to do the 
 	@$(PYTHON) scripts/setup
 
 demo: setup  ## Run examples/review_article.yaml on two real vLLM engines
-	@scripts/demo
+	@$(BIN)/python scripts/demo
 
 test: setup  ## Everything: unit, integration, simulation, then real engines
 	@$(BIN)/pytest tests/unit tests/integration tests/simulation
