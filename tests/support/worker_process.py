@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,44 +23,59 @@ from catenary.v1.workflow_pb2 import SamplingParams
 class WorkerProcess:
     """``python -m catenary_worker`` with its address once it is ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
-        self.process = process
-        self.address = address
+    def __init__(self, config: dict[str, Any], folder: Path) -> None:
+        path = folder / "catenary.yaml"
+        path.write_text(yaml.safe_dump(config))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CATENARY_")}
+        command = [
+            sys.executable,
+            "-m",
+            "catenary_worker",
+            "--config",
+            str(path),
+            "--worker",
+            config["workers"][0]["id"],
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        self.address = self._ready()
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
+    def terminate(self) -> None:
+        self.process.terminate()
 
-@contextlib.asynccontextmanager
-async def worker_process(config: dict[str, Any], folder: Path, worker_id: str = "w0") -> AsyncIterator[WorkerProcess]:
+    async def ended(self, timeout_s: float = 30) -> int:
+        """The exit code."""
+        return await asyncio.to_thread(self.process.wait, timeout_s)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def _ready(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith("ready "):
+                return line.split()[1]
+        raise AssertionError("the worker ended before it was ready")
+
+
+@contextlib.contextmanager
+def worker_process(config: dict[str, Any], folder: Path) -> Iterator[WorkerProcess]:
     """A worker of ``config``; it is ended with SIGKILL where the test has not ended it."""
-    path = folder / "catenary.yaml"
-    path.write_text(yaml.safe_dump(config))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CATENARY_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "catenary_worker", "--config", str(path), "--worker", worker_id),
-        stdout=asyncio.subprocess.PIPE,
-        env=environment,
-    )
+    worker = WorkerProcess(config, folder)
     try:
-        yield WorkerProcess(process, await asyncio.wait_for(_ready(process), 30))
+        yield worker
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def _ready(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout is not None
-    async for line in process.stdout:
-        if line.startswith(b"ready "):
-            return line.decode().split()[1]
-    raise AssertionError("the worker ended before it was ready")
+        worker.kill()
 
 
 class Call:
-    """What came back for one call."""
+    """What came back for one call. ``first`` is set by its first token, or by its end where it has none."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -122,7 +138,9 @@ class GatewaySide:
                     call.token_ids += delta.token_ids
                     call.first.set()
                 for end in response.ends:
-                    self.calls[end.call_id, end.attempt].end.set_result(end)
+                    call = self.calls[end.call_id, end.attempt]
+                    call.end.set_result(end)
+                    call.first.set()
 
 
 @contextlib.asynccontextmanager
@@ -133,6 +151,11 @@ async def gateway_side(address: str, gateway_id: str = "g0") -> AsyncIterator[Ga
             yield side
         finally:
             await side.close()
+
+
+async def until_awake(address: str, model: str = "m", timeout_s: float = 30) -> None:
+    async with channel(address) as connection:
+        await snapshot_where(WorkerServiceStub(connection), state_is(pb.REPLICA_STATE_AWAKE, model), timeout_s)
 
 
 async def snapshot_where(stub: WorkerServiceStub, condition: Any, timeout_s: float = 30, **watch: Any) -> Any:
