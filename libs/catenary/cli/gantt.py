@@ -57,7 +57,7 @@ class Gantt:
     def _bar(self, call: CallRecord, axis: Axis, glyphs: Glyphs, style: Style) -> RenderResult:
         cells = [Segment(" ")] * axis.width
         if call.outcome is Outcome.SKIPPED:
-            note = "skipped: its branch was not taken"
+            note = "skipped"
             first = min(axis.cell(call.start_s), max(0, axis.width - len(note)))
             for offset, letter in enumerate(note[: axis.width - first]):
                 cells[first + offset] = Segment(letter, _DIM)

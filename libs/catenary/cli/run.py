@@ -8,13 +8,11 @@ import typer
 from rich.console import Console
 
 from catenary.cli.failures import Exit, UsageProblem, print_json
+from catenary.cli.follow import follow
 from catenary.cli.inputs import parse_inputs
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, InputOption, JsonOption
-from catenary.cli.palette import Palette
 from catenary.cli.session import talk
 from catenary.cli.shapes import run_shape
-from catenary.cli.timeline import timeline
-from catenary.cli.view import RunView
 from catenary.client import Client, Run, RunOptions
 from catenary.model.duration import parse_duration
 from catenary.model.outcome import PriorityClass
@@ -53,29 +51,14 @@ def run_command(
             detach=detach,
             deadline_s=_deadline_s(deadline),
         )
-        return await follow(client, workflow, parse_inputs(inputs or ()), options, None if json_output else Console())
+        async with await client.submit(workflow, parse_inputs(inputs or ()), **options) as handle:
+            return await follow(handle, None if json_output else Console(highlight=False))
 
     run = talk(address, json_output, work)
     if json_output:
         print_json(run_shape(run))
     if not run.succeeded:
         raise typer.Exit(Exit.FAILED)
-
-
-async def follow(
-    client: Client, workflow: str, inputs: dict[str, object], options: RunOptions, console: Console | None
-) -> Run:
-    """Start a run and wait for its end; on ``console``, where one is given, its text and then its timeline."""
-    async with await client.submit(workflow, inputs, **options) as handle:
-        if console is None:
-            return await handle.result()
-        palette = Palette()
-        with RunView(console, palette) as view:
-            async for event in handle:
-                view.feed(event)
-        run = handle.run
-    console.print(timeline(run, palette, console.width))
-    return run
 
 
 def _deadline_s(text: str) -> float | None:
