@@ -31,6 +31,14 @@ from catenary.v1 import run_pb2, workflow_pb2
 CONFIG = Path(__file__).parent.parent / "config" / "noop.yaml"
 TOKENS = 4
 WARM_UP_S = 1.0
+SERVICES = (
+    "catenary_gateway",
+    "catenary_router",
+    "catenary_worker",
+    "catenary_profiler",
+    "catenary_provisioner",
+    "valkey-server",
+)
 
 
 @dataclass(slots=True)
@@ -51,7 +59,7 @@ class Row:
     p99_ms: float
     token_events_per_run: float
     store_commands_per_run: float
-    cpu_cores: float
+    cpu_ms_per_run: dict[str, float]
     rss_mb: float
 
 
@@ -101,19 +109,18 @@ async def commands_processed(store_url: str) -> int:
     return int(info["total_commands_processed"])
 
 
-def processes() -> list[psutil.Process]:
-    return psutil.Process(os.getpid()).children(recursive=True)
+def processes() -> dict[str, psutil.Process]:
+    """The cluster's processes by service, and the load generator itself."""
+    found = {"client": psutil.Process(os.getpid())}
+    for process in psutil.Process(os.getpid()).children(recursive=True):
+        words = " ".join(process.cmdline())
+        found.update({name.removeprefix("catenary_"): process for name in SERVICES if name in words})
+    return found
 
 
-def cpu_s(family: list[psutil.Process]) -> float:
-    total = 0.0
-    for process in family:
-        try:
-            times = process.cpu_times()
-        except psutil.Error:
-            continue
-        total += times.user + times.system
-    return total
+def cpu_s(family: dict[str, psutil.Process]) -> dict[str, float]:
+    times = {name: process.cpu_times() for name, process in family.items()}
+    return {name: used.user + used.system for name, used in times.items()}
 
 
 async def measure(cluster: Cluster, clients: int, calls: int, seconds: float) -> Row:
@@ -135,13 +142,17 @@ async def measure(cluster: Cluster, clients: int, calls: int, seconds: float) ->
         p99_ms=ordered[min(runs - 1, int(0.99 * runs))] * 1e3,
         token_events_per_run=tally.token_events / runs,
         store_commands_per_run=(await commands_processed(cluster.store_url) - commands) / runs,
-        cpu_cores=(cpu_s(family) - cpu) / took,
-        rss_mb=sum(process.memory_info().rss for process in family) / 2**20,
+        cpu_ms_per_run={name: (used - cpu[name]) * 1e3 / runs for name, used in cpu_s(family).items()},
+        rss_mb=sum(process.memory_info().rss for name, process in family.items() if name != "client") / 2**20,
     )
 
 
 def median_row(rows: list[Row]) -> Row:
-    return Row(*(statistics.median(values) for values in zip(*(asdict(row).values() for row in rows), strict=True)))
+    values = {name: [getattr(row, name) for row in rows] for name in Row.__slots__}
+    used = values.pop("cpu_ms_per_run")
+    medians = {name: statistics.median(found) for name, found in values.items()}
+    cpu = {name: statistics.median(one[name] for one in used) for name in used[0]}
+    return Row(**medians, cpu_ms_per_run=cpu)
 
 
 async def run(args: argparse.Namespace) -> list[Row]:
@@ -168,14 +179,17 @@ def main() -> None:
     if args.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
-    print(
-        f"{'clients':>7} {'chains/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'tokens ev.':>10} {'store cmds':>10} {'cores':>6}"
-    )
+    print(f"{'clients':>7} {'chains/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'token events':>12} {'store commands':>14}")
     for row in rows:
         print(
             f"{row.clients:>7.0f} {row.per_s:>9.1f} {row.p50_ms:>8.2f} {row.p99_ms:>8.2f} "
-            f"{row.token_events_per_run:>10.1f} {row.store_commands_per_run:>10.1f} {row.cpu_cores:>6.2f}"
+            f"{row.token_events_per_run:>12.1f} {row.store_commands_per_run:>14.1f}"
         )
+    for row in rows:
+        parts = ", ".join(f"{name} {used:.2f}" for name, used in sorted(row.cpu_ms_per_run.items()))
+        total = sum(row.cpu_ms_per_run.values())
+        print(f"{row.clients:.0f} clients, processor time a run: {total:.2f} ms ({parts})")
+    print(f"resident memory of all services: {max(row.rss_mb for row in rows):.0f} MB")
 
 
 if __name__ == "__main__":
