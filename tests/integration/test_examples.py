@@ -40,9 +40,12 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
 
 async def seen_by_gateway(address: str) -> None:
     """Wait until the gateway knows of a replica of each model; it hears of them from the router."""
-    async with Client(address) as client, asyncio.timeout(10):
-        while not all(model.replicas_awake for model in await client.models()):
+    async with Client(address) as client:
+        for _ in range(200):
+            if all(model.replicas_awake for model in await client.models()):
+                return
             await asyncio.sleep(0.05)
+    raise AssertionError("the gateway sees no replicas")
 
 
 def text_of(name: str) -> str:
