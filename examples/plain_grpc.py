@@ -22,9 +22,9 @@ fields = {"workflow": workflow, "inputs": {"topic": "slack chains"}, "streamToke
 request = ParseDict(fields, gateway_service_pb2.SubmitWorkflowRequest())
 with grpc.insecure_channel(address) as channel:
     for response in gateway_service_pb2_grpc.GatewayServiceStub(channel).SubmitWorkflow(request):
-        kind = response.event.WhichOneof("event")
-        body = getattr(response.event, kind)
-        if kind == "call_tokens":
-            print(body.text, end="", flush=True)
-        elif kind in ("run_finished", "run_refused"):
-            print(f"\n{run_pb2.Outcome.Name(body.outcome)}\n{body}")
+        for event in response.events:
+            body = getattr(event, event.WhichOneof("event"))
+            if event.HasField("call_tokens"):
+                print(body.text, end="", flush=True)
+            elif event.HasField("run_finished") or event.HasField("run_refused"):
+                print(f"\n{run_pb2.Outcome.Name(body.outcome)}\n{body}")

@@ -84,11 +84,12 @@ async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, 
         began = time.monotonic()
         outcome = run_pb2.OUTCOME_UNSPECIFIED
         async for response in stub.SubmitWorkflow(request):
-            kind = response.event.WhichOneof("event")
-            if kind == "call_tokens":
-                tally.token_events += 1
-            elif kind == "run_finished":
-                outcome = response.event.run_finished.outcome
+            for event in response.events:
+                kind = event.WhichOneof("event")
+                if kind == "call_tokens":
+                    tally.token_events += 1
+                elif kind == "run_finished":
+                    outcome = event.run_finished.outcome
         tally.latencies.append(time.monotonic() - began)
         tally.failures += outcome != run_pb2.OUTCOME_SUCCEEDED
 

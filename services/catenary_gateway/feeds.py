@@ -14,7 +14,7 @@ class ReaderTooSlow(Exception):
 
 
 class Subscription:
-    """One watcher of one run. Iterating yields events until the run's last one."""
+    """One watcher of one run. ``events`` yields what came together, until the run's last event."""
 
     def __init__(self, limit: int, stream_tokens: bool) -> None:
         self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit)
@@ -33,13 +33,12 @@ class Subscription:
     def close(self) -> None:
         self._outbox.close()
 
-    async def events(self) -> AsyncIterator[run_pb2.RunEvent]:
+    async def events(self) -> AsyncIterator[list[run_pb2.RunEvent]]:
         """Raises ReaderTooSlow once more events wait than the bound allows."""
         async for batch in self._outbox:
-            for event in batch:
-                if self._overrun:
-                    raise ReaderTooSlow
-                yield event
+            if self._overrun:
+                raise ReaderTooSlow
+            yield batch
         if self._overrun:
             raise ReaderTooSlow
 

@@ -72,12 +72,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         try:
             subscription = feed.subscribe(self._limit, request.stream_tokens)
             last = ""
-            async for message in self._events(event.run_id, feed, subscription, context):
-                last = message.WhichOneof("event") or ""
-                yield pb.SubmitWorkflowResponse(event=message)
+            async for events in self._events(event.run_id, feed, subscription, context):
+                last = events[-1].WhichOneof("event") or ""
+                yield pb.SubmitWorkflowResponse(events=events)
             if last not in LAST_EVENTS:
-                async for message in self._not_stored(event.run_id, known, digest, context):
-                    yield pb.SubmitWorkflowResponse(event=message)
+                yield pb.SubmitWorkflowResponse(events=await self._not_stored(event.run_id, known, digest, context))
         finally:
             feed.num_attached -= 1
             if not (feed.closed or feed.detached or feed.num_attached):
@@ -86,12 +85,13 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def WatchRun(self, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[pb.WatchRunResponse]:
         known = self._shell.contexts.get(request.run_id)
         if known is None:
-            for message in await self._stored_events(request.run_id, request.after_sequence, context):
-                yield pb.WatchRunResponse(event=message)
+            events = await self._stored_events(request.run_id, request.after_sequence, context)
+            if events:
+                yield pb.WatchRunResponse(events=events)
             return
         subscription = known.feed.subscribe(self._limit, request.stream_tokens, request.after_sequence)
-        async for message in self._events(request.run_id, known.feed, subscription, context):
-            yield pb.WatchRunResponse(event=message)
+        async for events in self._events(request.run_id, known.feed, subscription, context):
+            yield pb.WatchRunResponse(events=events)
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:
         return pb.GetRunResponse(run=await self._run(request.run_id, context))
@@ -215,10 +215,10 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     async def _events(
         self, run_id: str, feed: Feed, subscription: Subscription, context: Context
-    ) -> AsyncIterator[run_pb2.RunEvent]:
+    ) -> AsyncIterator[list[run_pb2.RunEvent]]:
         try:
-            async for message in subscription.events():
-                yield message
+            async for events in subscription.events():
+                yield events
         except ReaderTooSlow:
             reason = f"more than {self._limit} events of {run_id} wait for this reader; go on with WatchRun"
             await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "READER_TOO_SLOW")
@@ -227,15 +227,14 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
 
     async def _not_stored(
         self, run_id: str, known: RunContext, digest: str, context: Context
-    ) -> AsyncIterator[run_pb2.RunEvent]:
+    ) -> list[run_pb2.RunEvent]:
         """The feed ended before the run did: the store has another run of this id, or no room, or no answer."""
         error = known.stored.exception() if known.stored.done() else None
         if isinstance(error, StoreError):
             await _unavailable(context, error)
         if error is not None:
             await self._check_digest(str(error), digest, run_id, context)
-        for message in await self._stored_events(run_id, 0, context):
-            yield message
+        return await self._stored_events(run_id, 0, context)
 
     async def _check_digest(self, known: str, digest: str, run_id: str, context: Context) -> None:
         if known != digest:

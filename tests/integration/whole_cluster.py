@@ -64,7 +64,7 @@ def chain(deadline_s: float = 30.0, model: str = "fast", tokens: int = 8) -> pb.
 
 
 async def events_of(stub: rpc.GatewayServiceStub, request: pb.SubmitWorkflowRequest) -> list[run_pb2.RunEvent]:
-    return [response.event async for response in stub.SubmitWorkflow(request)]
+    return [event async for response in stub.SubmitWorkflow(request) for event in response.events]
 
 
 def kinds(events: list[run_pb2.RunEvent]) -> list[str]:

@@ -138,12 +138,12 @@ class FakeGateway(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def SubmitWorkflow(self, request: Any, context: Any) -> AsyncIterator[pb.SubmitWorkflowResponse]:
         await self._note(request, context)
         async for step in self._play(context):
-            yield pb.SubmitWorkflowResponse(event=step)
+            yield pb.SubmitWorkflowResponse(events=[step])
 
     async def WatchRun(self, request: Any, context: Any) -> AsyncIterator[pb.WatchRunResponse]:
         await self._note(request, context)
         async for step in self._play(context):
-            yield pb.WatchRunResponse(event=step)
+            yield pb.WatchRunResponse(events=[step])
 
     async def RegisterWorkflow(self, request: Any, context: Any) -> pb.RegisterWorkflowResponse:
         await self._note(request, context)

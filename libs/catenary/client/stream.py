@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,7 @@ class EventStream:
         self.sequence = after_sequence
         self._address = ""
         self._call: Any = None
+        self._arrived: deque[run_pb2.RunEvent] = deque()
         self._receiving: asyncio.Future[Any] | None = None
         self._failures = 0
         self._begun = False
@@ -75,14 +77,16 @@ class EventStream:
             CatenaryError: refused, or no gateway could take the stream up again.
         """
         while True:
+            while self._arrived:
+                event = self._arrived.popleft()
+                if self._is_new(event):
+                    return event
             try:
                 response = await self._receive()
-                if response is not grpc.aio.EOF:
-                    event: run_pb2.RunEvent = response.event
-                    if self._is_new(event):
-                        return event
-                    continue
-                await self._break(None)
+                if response is grpc.aio.EOF:
+                    await self._break(None)
+                else:
+                    self._arrived.extend(response.events)
             except grpc.aio.AioRpcError as failure:
                 await self._break(failure)
 

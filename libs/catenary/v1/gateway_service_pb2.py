@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!catenary/v1/gateway_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x15\x63\x61tenary/v1/run.proto\x1a\x1a\x63\x61tenary/v1/workflow.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"B\n\x17RegisterWorkflowRequest\x12\'\n\x08workflow\x18\x01 \x01(\x0b\x32\x15.catenary.v1.Workflow\"J\n\x18RegisterWorkflowResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\xc8\x02\n\x15SubmitWorkflowRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12)\n\x08workflow\x18\x02 \x01(\x0b\x32\x15.catenary.v1.WorkflowH\x00\x12\x17\n\rworkflow_name\x18\x03 \x01(\tH\x00\x12\'\n\x06inputs\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06tenant\x18\x06 \x01(\t\x12,\n\x08priority\x18\x07 \x01(\x0e\x32\x1a.catenary.v1.PriorityClass\x12\x15\n\rstream_tokens\x18\x08 \x01(\x08\x12\x0e\n\x06\x64\x65tach\x18\t \x01(\x08\x12\x18\n\x10workflow_version\x18\n \x01(\tB\x06\n\x04spec\">\n\x16SubmitWorkflowResponse\x12$\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x15.catenary.v1.RunEvent\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.catenary.v1.Run\"Z\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.catenary.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"2\n\x11\x43\x61ncelRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.catenary.v1.Run\"P\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x12\x15\n\rstream_tokens\x18\x03 \x01(\x08\"8\n\x10WatchRunResponse\x12$\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x15.catenary.v1.RunEvent\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.catenary.v1.ModelStatus\"\xad\x01\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x15\n\rmax_model_len\x18\x03 \x01(\r\x12\x16\n\x0ereplicas_awake\x18\x04 \x01(\r\x12\x16\n\x0ereplicas_total\x18\x05 \x01(\r\x12\x13\n\x0bnum_running\x18\x06 \x01(\r\x12\x12\n\nnum_queued\x18\x07 \x01(\r\x12\x10\n\x08profiled\x18\x08 \x01(\x08\"\x8d\x01\n\x16\x45xplainWorkflowRequest\x12)\n\x08workflow\x18\x01 \x01(\x0b\x32\x15.catenary.v1.WorkflowH\x00\x12\x17\n\rworkflow_name\x18\x02 \x01(\tH\x00\x12\'\n\x06inputs\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\n\x04spec\"\xbe\x01\n\tCallShare\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x15\n\routput_tokens\x18\x04 \x01(\r\x12\x13\n\x0bpredicted_s\x18\x05 \x01(\x01\x12\x0f\n\x07share_s\x18\x06 \x01(\x01\x12\x16\n\x0elatest_start_s\x18\x07 \x01(\x01\x12\x17\n\x0flatest_finish_s\x18\x08 \x01(\x01\x12\x0f\n\x07slack_s\x18\t \x01(\x01\"\x91\x01\n\x17\x45xplainWorkflowResponse\x12\x13\n\x0bpredicted_s\x18\x01 \x01(\x01\x12\x17\n\x0fpredicted_q90_s\x18\x02 \x01(\x01\x12\x12\n\ndeadline_s\x18\x03 \x01(\x01\x12%\n\x05\x63\x61lls\x18\x04 \x03(\x0b\x32\x16.catenary.v1.CallShare\x12\r\n\x05\x62\x61sis\x18\x05 \x01(\t2\x9e\x05\n\x0eGatewayService\x12_\n\x10RegisterWorkflow\x12$.catenary.v1.RegisterWorkflowRequest\x1a%.catenary.v1.RegisterWorkflowResponse\x12[\n\x0eSubmitWorkflow\x12\".catenary.v1.SubmitWorkflowRequest\x1a#.catenary.v1.SubmitWorkflowResponse0\x01\x12\x41\n\x06GetRun\x12\x1a.catenary.v1.GetRunRequest\x1a\x1b.catenary.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.catenary.v1.ListRunsRequest\x1a\x1d.catenary.v1.ListRunsResponse\x12J\n\tCancelRun\x12\x1d.catenary.v1.CancelRunRequest\x1a\x1e.catenary.v1.CancelRunResponse\x12I\n\x08WatchRun\x12\x1c.catenary.v1.WatchRunRequest\x1a\x1d.catenary.v1.WatchRunResponse0\x01\x12M\n\nListModels\x12\x1e.catenary.v1.ListModelsRequest\x1a\x1f.catenary.v1.ListModelsResponse\x12\\\n\x0f\x45xplainWorkflow\x12#.catenary.v1.ExplainWorkflowRequest\x1a$.catenary.v1.ExplainWorkflowResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!catenary/v1/gateway_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x15\x63\x61tenary/v1/run.proto\x1a\x1a\x63\x61tenary/v1/workflow.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"B\n\x17RegisterWorkflowRequest\x12\'\n\x08workflow\x18\x01 \x01(\x0b\x32\x15.catenary.v1.Workflow\"J\n\x18RegisterWorkflowResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"\xc8\x02\n\x15SubmitWorkflowRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12)\n\x08workflow\x18\x02 \x01(\x0b\x32\x15.catenary.v1.WorkflowH\x00\x12\x17\n\rworkflow_name\x18\x03 \x01(\tH\x00\x12\'\n\x06inputs\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06tenant\x18\x06 \x01(\t\x12,\n\x08priority\x18\x07 \x01(\x0e\x32\x1a.catenary.v1.PriorityClass\x12\x15\n\rstream_tokens\x18\x08 \x01(\x08\x12\x0e\n\x06\x64\x65tach\x18\t \x01(\x08\x12\x18\n\x10workflow_version\x18\n \x01(\tB\x06\n\x04spec\"?\n\x16SubmitWorkflowResponse\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.catenary.v1.RunEvent\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"/\n\x0eGetRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.catenary.v1.Run\"Z\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08workflow\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\"K\n\x10ListRunsResponse\x12\x1e\n\x04runs\x18\x01 \x03(\x0b\x32\x10.catenary.v1.Run\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"2\n\x11\x43\x61ncelRunResponse\x12\x1d\n\x03run\x18\x01 \x01(\x0b\x32\x10.catenary.v1.Run\"P\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\x12\x15\n\rstream_tokens\x18\x03 \x01(\x08\"9\n\x10WatchRunResponse\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.catenary.v1.RunEvent\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.catenary.v1.ModelStatus\"\xad\x01\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x15\n\rmax_model_len\x18\x03 \x01(\r\x12\x16\n\x0ereplicas_awake\x18\x04 \x01(\r\x12\x16\n\x0ereplicas_total\x18\x05 \x01(\r\x12\x13\n\x0bnum_running\x18\x06 \x01(\r\x12\x12\n\nnum_queued\x18\x07 \x01(\r\x12\x10\n\x08profiled\x18\x08 \x01(\x08\"\x8d\x01\n\x16\x45xplainWorkflowRequest\x12)\n\x08workflow\x18\x01 \x01(\x0b\x32\x15.catenary.v1.WorkflowH\x00\x12\x17\n\rworkflow_name\x18\x02 \x01(\tH\x00\x12\'\n\x06inputs\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\n\x04spec\"\xbe\x01\n\tCallShare\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x15\n\routput_tokens\x18\x04 \x01(\r\x12\x13\n\x0bpredicted_s\x18\x05 \x01(\x01\x12\x0f\n\x07share_s\x18\x06 \x01(\x01\x12\x16\n\x0elatest_start_s\x18\x07 \x01(\x01\x12\x17\n\x0flatest_finish_s\x18\x08 \x01(\x01\x12\x0f\n\x07slack_s\x18\t \x01(\x01\"\x91\x01\n\x17\x45xplainWorkflowResponse\x12\x13\n\x0bpredicted_s\x18\x01 \x01(\x01\x12\x17\n\x0fpredicted_q90_s\x18\x02 \x01(\x01\x12\x12\n\ndeadline_s\x18\x03 \x01(\x01\x12%\n\x05\x63\x61lls\x18\x04 \x03(\x0b\x32\x16.catenary.v1.CallShare\x12\r\n\x05\x62\x61sis\x18\x05 \x01(\t2\x9e\x05\n\x0eGatewayService\x12_\n\x10RegisterWorkflow\x12$.catenary.v1.RegisterWorkflowRequest\x1a%.catenary.v1.RegisterWorkflowResponse\x12[\n\x0eSubmitWorkflow\x12\".catenary.v1.SubmitWorkflowRequest\x1a#.catenary.v1.SubmitWorkflowResponse0\x01\x12\x41\n\x06GetRun\x12\x1a.catenary.v1.GetRunRequest\x1a\x1b.catenary.v1.GetRunResponse\x12G\n\x08ListRuns\x12\x1c.catenary.v1.ListRunsRequest\x1a\x1d.catenary.v1.ListRunsResponse\x12J\n\tCancelRun\x12\x1d.catenary.v1.CancelRunRequest\x1a\x1e.catenary.v1.CancelRunResponse\x12I\n\x08WatchRun\x12\x1c.catenary.v1.WatchRunRequest\x1a\x1d.catenary.v1.WatchRunResponse0\x01\x12M\n\nListModels\x12\x1e.catenary.v1.ListModelsRequest\x1a\x1f.catenary.v1.ListModelsResponse\x12\\\n\x0f\x45xplainWorkflow\x12#.catenary.v1.ExplainWorkflowRequest\x1a$.catenary.v1.ExplainWorkflowResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,35 +42,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITWORKFLOWREQUEST']._serialized_start=308
   _globals['_SUBMITWORKFLOWREQUEST']._serialized_end=636
   _globals['_SUBMITWORKFLOWRESPONSE']._serialized_start=638
-  _globals['_SUBMITWORKFLOWRESPONSE']._serialized_end=700
-  _globals['_GETRUNREQUEST']._serialized_start=702
-  _globals['_GETRUNREQUEST']._serialized_end=733
-  _globals['_GETRUNRESPONSE']._serialized_start=735
-  _globals['_GETRUNRESPONSE']._serialized_end=782
-  _globals['_LISTRUNSREQUEST']._serialized_start=784
-  _globals['_LISTRUNSREQUEST']._serialized_end=874
-  _globals['_LISTRUNSRESPONSE']._serialized_start=876
-  _globals['_LISTRUNSRESPONSE']._serialized_end=951
-  _globals['_CANCELRUNREQUEST']._serialized_start=953
-  _globals['_CANCELRUNREQUEST']._serialized_end=1003
-  _globals['_CANCELRUNRESPONSE']._serialized_start=1005
-  _globals['_CANCELRUNRESPONSE']._serialized_end=1055
-  _globals['_WATCHRUNREQUEST']._serialized_start=1057
-  _globals['_WATCHRUNREQUEST']._serialized_end=1137
-  _globals['_WATCHRUNRESPONSE']._serialized_start=1139
-  _globals['_WATCHRUNRESPONSE']._serialized_end=1195
-  _globals['_LISTMODELSREQUEST']._serialized_start=1197
-  _globals['_LISTMODELSREQUEST']._serialized_end=1216
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1218
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1280
-  _globals['_MODELSTATUS']._serialized_start=1283
-  _globals['_MODELSTATUS']._serialized_end=1456
-  _globals['_EXPLAINWORKFLOWREQUEST']._serialized_start=1459
-  _globals['_EXPLAINWORKFLOWREQUEST']._serialized_end=1600
-  _globals['_CALLSHARE']._serialized_start=1603
-  _globals['_CALLSHARE']._serialized_end=1793
-  _globals['_EXPLAINWORKFLOWRESPONSE']._serialized_start=1796
-  _globals['_EXPLAINWORKFLOWRESPONSE']._serialized_end=1941
-  _globals['_GATEWAYSERVICE']._serialized_start=1944
-  _globals['_GATEWAYSERVICE']._serialized_end=2614
+  _globals['_SUBMITWORKFLOWRESPONSE']._serialized_end=701
+  _globals['_GETRUNREQUEST']._serialized_start=703
+  _globals['_GETRUNREQUEST']._serialized_end=734
+  _globals['_GETRUNRESPONSE']._serialized_start=736
+  _globals['_GETRUNRESPONSE']._serialized_end=783
+  _globals['_LISTRUNSREQUEST']._serialized_start=785
+  _globals['_LISTRUNSREQUEST']._serialized_end=875
+  _globals['_LISTRUNSRESPONSE']._serialized_start=877
+  _globals['_LISTRUNSRESPONSE']._serialized_end=952
+  _globals['_CANCELRUNREQUEST']._serialized_start=954
+  _globals['_CANCELRUNREQUEST']._serialized_end=1004
+  _globals['_CANCELRUNRESPONSE']._serialized_start=1006
+  _globals['_CANCELRUNRESPONSE']._serialized_end=1056
+  _globals['_WATCHRUNREQUEST']._serialized_start=1058
+  _globals['_WATCHRUNREQUEST']._serialized_end=1138
+  _globals['_WATCHRUNRESPONSE']._serialized_start=1140
+  _globals['_WATCHRUNRESPONSE']._serialized_end=1197
+  _globals['_LISTMODELSREQUEST']._serialized_start=1199
+  _globals['_LISTMODELSREQUEST']._serialized_end=1218
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1220
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1282
+  _globals['_MODELSTATUS']._serialized_start=1285
+  _globals['_MODELSTATUS']._serialized_end=1458
+  _globals['_EXPLAINWORKFLOWREQUEST']._serialized_start=1461
+  _globals['_EXPLAINWORKFLOWREQUEST']._serialized_end=1602
+  _globals['_CALLSHARE']._serialized_start=1605
+  _globals['_CALLSHARE']._serialized_end=1795
+  _globals['_EXPLAINWORKFLOWRESPONSE']._serialized_start=1798
+  _globals['_EXPLAINWORKFLOWRESPONSE']._serialized_end=1943
+  _globals['_GATEWAYSERVICE']._serialized_start=1946
+  _globals['_GATEWAYSERVICE']._serialized_end=2616
 # @@protoc_insertion_point(module_scope)
