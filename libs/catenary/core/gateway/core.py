@@ -37,7 +37,7 @@ from catenary.core.gateway.events import (
     WorkerGone,
 )
 from catenary.core.gateway.forecast import BYTES_PER_TOKEN, Forecaster
-from catenary.core.gateway.placement import offer, rest_of, slack_s, start, take_back
+from catenary.core.gateway.placement import offer, slack_s, start, take_back
 from catenary.core.gateway.run import ActiveCall, ActiveRun, input_tokens
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.model.dispatch import NEVER
@@ -59,6 +59,7 @@ from catenary.model.workflow import CallRef, OnMiss
 from catenary.policy.admission import ADMISSIONS, AdmissionContext
 from catenary.policy.prediction import duration_s
 from catenary.policy.slack import longest, shortest_way
+from catenary.policy.span import Z95
 
 Actions = list[GatewayAction]
 
@@ -153,7 +154,7 @@ class GatewayCore:
             return []
         run.epoch = event.epoch
         if run.deadline != NEVER and self.settings.shed_lost:
-            heapq.heappush(self._timers, (min(run.deadline, now + self.settings.recheck_s), run.run_id))
+            self._recheck_at(run, now + self.settings.recheck_s)
         return self._advance(run, run.progress.start(), now)
 
     def _not_created(self, event: RunNotCreated, now: float) -> Actions:
@@ -252,7 +253,7 @@ class GatewayCore:
         if run is None or call is None or call.is_placed:
             return [Release(event.call_id, event.attempt, 0)]
         self.demand.placed(run.run_id, call.model)
-        action = start(run, call, event, rest_of(run, call, self.forecaster), now)
+        action = start(run, call, event, now)
         begun = CallStarted(
             call.ref, call.attempt, call.worker_id, call.model, len(call.prompt_token_ids), action.slack_s
         )
@@ -295,7 +296,6 @@ class GatewayCore:
         return self._retry(run, call, event.finish_reason, event.error, now)
 
     def _succeed(self, run: ActiveRun, call: ActiveCall, event: CallEnded, now: float) -> Actions:
-        rest = rest_of(run, call, self.forecaster)
         output_tokens = len(call.token_ids)
         record = call.record(
             run,
@@ -303,7 +303,7 @@ class GatewayCore:
             state=State.FINISHED,
             outcome=Outcome.SUCCEEDED,
             queue_s=call.started_at - call.ready_at + event.queue_s,
-            slack_after_s=slack_s(run, rest, now),
+            slack_after_s=slack_s(run, call.rest, now),
             prompt_tokens=event.prompt_tokens or len(call.prompt_token_ids),
             cached_tokens=event.cached_tokens,
             finish_reason=event.finish_reason.lower(),
@@ -311,7 +311,10 @@ class GatewayCore:
         self._drop(run, call)
         run.records[str(call.ref)] = record
         spec = call.ready.call
-        self.forecaster.lengths.observe(run.workflow.version, spec.name, output_tokens)
+        self.forecaster.observe_output(run, spec, output_tokens)
+        run.num_ended += 1
+        profile = self.forecaster.profiles[call.model]
+        run.spent_s += profile.prefill_s(len(call.prompt_token_ids)) + output_tokens * profile.step_s(1)
         actions: Actions = [
             Release(call.call_id, call.attempt, output_tokens),
             Publish(run.event(CallFinished(record)), run.epoch),
@@ -395,7 +398,6 @@ class GatewayCore:
             if run is None or run.deadline_s is None:
                 continue
             if now < run.deadline:
-                heapq.heappush(self._timers, (min(run.deadline, now + self.settings.recheck_s), run_id))
                 actions += self._recheck(run, now)
                 continue
             end_at = run.submitted_at + run.deadline_s * self.settings.late_multiple
@@ -410,17 +412,25 @@ class GatewayCore:
 
     def _recheck(self, run: ActiveRun, now: float) -> Actions:
         """A run that is lost by now makes room, where anybody waits for it."""
-        contended = any(
-            (pool := self.forecaster.pools.get(call.model)) is not None and pool.num_queued > 0
-            for call in run.calls.values()
-        )
-        if run.late or not contended:
+        if run.late or run.deadline == NEVER:
             return []
         left = run.deadline - now
-        chance = longest(shortest_way(self.forecaster.path(run))).probability_within(left)
+        if not self._contended(run):
+            self._recheck_at(run, now + self.settings.recheck_s)
+            return []
+        rest = longest(shortest_way(self.forecaster.path(run)))
+        self._recheck_at(run, now + max(self.settings.recheck_s, (left - rest.at(Z95)) / 2))
+        chance = rest.probability_within(left)
         if chance >= self.settings.lost_probability:
             return []
         return self._lose(run, f"P(in time) is {chance:.3f} with {left:.2f} s left", now)
+
+    def _recheck_at(self, run: ActiveRun, at: float) -> None:
+        heapq.heappush(self._timers, (min(run.deadline, at), run.run_id))
+
+    def _contended(self, run: ActiveRun) -> bool:
+        pools = self.forecaster.pools
+        return any(call.model in pools and pools[call.model].num_queued > 0 for call in run.calls.values())
 
     def _lose(self, run: ActiveRun, reason: str, now: float) -> Actions:
         """The run cannot end in time: it fails, or goes on among the late ones."""

@@ -14,12 +14,14 @@ from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel
 from catenary.policy.prediction import Traffic, engine_work_s, loaded_step_s
+from catenary.policy.regression import Features
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span, of_many
 
 BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
 MAX_KEYS = 4096
+MAX_STAGES = 3
 
 
 class Forecaster:
@@ -46,6 +48,24 @@ class Forecaster:
     def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
         default = self.models[call.model].default_output_tokens
         return self.lengths.estimate(version, call.name, call.sampling, default, done)
+
+    def output(self, run: ActiveRun, call: Call, done: int = 0) -> LengthEstimate:
+        """Tokens still to come of a call, from what is known of its run at this stage."""
+        stage, features = self._circumstances(run, call)
+        default = self.models[call.model].default_output_tokens
+        run.circumstances.setdefault(call.name, {})[stage] = features
+        return self.lengths.estimate(run.workflow.version, call.name, call.sampling, default, done, stage, features)
+
+    def observe_output(self, run: ActiveRun, call: Call, tokens: int) -> None:
+        for stage, features in run.circumstances.get(call.name, {}).items():
+            self.lengths.observe(run.workflow.version, call.name, tokens, stage, features)
+
+    def _circumstances(self, run: ActiveRun, call: Call) -> tuple[int, Features]:
+        """The stage (even: not rendered yet) and (1, objective in s, unloaded time so far in s, prompt tokens)."""
+        prompt = run.known_prompts.get(call.name)
+        stage = 2 * min(run.num_ended, MAX_STAGES) + (prompt is not None)
+        size = sum(run.input_tokens.values()) if prompt is None else prompt
+        return stage, (1.0, run.deadline_s or 0.0, run.spent_s, size)
 
     def span(self, model: str, prompt_tokens: float, output: LengthEstimate) -> Span:
         """The call's own duration, once it has a seat, at the pool's present batch."""
@@ -81,9 +101,9 @@ class Forecaster:
         children = run.workflow.children(call.name)
         held = run.calls.get(call.name)
         if held is not None and held.token_ids:
-            output = self.length(version, call, len(held.token_ids))
+            output = self.output(run, call, len(held.token_ids))
             return PathCall(call.name, children, self.span(model, 0, output), probability, model)
-        output = self.length(version, call)
+        output = self.output(run, call)
         known = run.known_prompts.get(call.name)
         prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known
         span, work_s = self.span(model, prompt, output), engine_work_s(self.profiles[model], prompt, output.mean)

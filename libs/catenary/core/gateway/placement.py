@@ -18,10 +18,10 @@ def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: 
     call.offered = True
     spec = call.ready.call
     done = len(call.token_ids)
-    output = forecaster.length(run.workflow.version, spec, done)
+    output = forecaster.output(run, spec, done)
     prompt_tokens = len(call.prompt_token_ids) + done
     own = forecaster.span(call.model, prompt_tokens, output)
-    rest = rest_of(run, call, forecaster)
+    rest = call.rest = tails(forecaster.path(run))[call.ref.name]
     if call.attempt == 1:
         call.predicted_s = own.median
         call.slack_before_s = slack_s(run, rest, now) - own.median
@@ -49,7 +49,7 @@ def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: 
     )
 
 
-def start(run: ActiveRun, call: ActiveCall, event: CallAssigned, rest: Span, now: float) -> Start:
+def start(run: ActiveRun, call: ActiveCall, event: CallAssigned, now: float) -> Start:
     """The call on the worker that the router picked; earlier tokens are replayed at the end of its prompt."""
     done = len(call.token_ids)
     sampling = replace(
@@ -75,7 +75,7 @@ def start(run: ActiveRun, call: ActiveCall, event: CallAssigned, rest: Span, now
         sampling=sampling,
         latest_start=event.latest_start,
         offset=done,
-        slack_s=slack_s(run, rest, now) - call.predicted_s,
+        slack_s=slack_s(run, call.rest, now) - call.predicted_s,
     )
 
 
@@ -87,11 +87,6 @@ def take_back(run: ActiveRun, call: ActiveCall) -> list[GatewayAction]:
     if call.offered:
         return [Withdraw(call.call_id, call.attempt)]
     return []
-
-
-def rest_of(run: ActiveRun, call: ActiveCall, forecaster: Forecaster) -> Span:
-    """The longest predicted path after the call."""
-    return tails(forecaster.path(run))[call.ref.name]
 
 
 def slack_s(run: ActiveRun, rest: Span, now: float) -> float:

@@ -12,11 +12,13 @@ from catenary.model.dispatch import NEVER
 from catenary.model.outcome import Outcome, PriorityClass, State
 from catenary.model.run import CallRecord, Run, RunEvent, RunEventBody
 from catenary.model.workflow import CallRef, OnMiss
+from catenary.policy.span import ZERO, Span
 
 
 @dataclass(slots=True)
 class ActiveCall:
-    """A call that is ready or runs. ``token_ids``: its output so far, over all attempts; ``failures`` of engines."""
+    """A call that is ready or runs. ``token_ids``: its output so far, over all attempts; ``failures`` of engines;
+    ``rest``: the longest predicted path after it, when it was last offered."""
 
     call_id: str
     ready: ReadyCall
@@ -36,6 +38,7 @@ class ActiveCall:
     first_token_at: float = 0.0
     slack_before_s: float = 0.0
     predicted_s: float = 0.0
+    rest: Span = ZERO
 
     @property
     def ref(self) -> CallRef:
@@ -70,7 +73,9 @@ class ActiveCall:
 
 @dataclass(slots=True)
 class ActiveRun:
-    """``known_prompts``: prompt tokens by call name once rendered; ``input_tokens``: sizes of the inputs."""
+    """``known_prompts``: prompt tokens by call name once rendered; ``input_tokens``: sizes of the inputs; ``spent_s``:
+    what the finished calls take on idle engines; ``circumstances``: by call and stage, the features that its output
+    length was predicted from."""
 
     run_id: str
     workflow: CompiledWorkflow
@@ -88,6 +93,9 @@ class ActiveRun:
     calls: dict[str, ActiveCall] = field(default_factory=dict)
     records: dict[str, CallRecord] = field(default_factory=dict)
     known_prompts: dict[str, int] = field(default_factory=dict)
+    num_ended: int = 0
+    spent_s: float = 0.0
+    circumstances: dict[str, dict[int, tuple[float, ...]]] = field(default_factory=dict)
 
     @property
     def deadline(self) -> float:

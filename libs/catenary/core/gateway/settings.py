@@ -29,7 +29,7 @@ class GatewaySettings:
     late_multiple: float = 3.0
     shed_lost: bool = True
     lost_probability: float = 0.05
-    recheck_s: float = 0.25
+    recheck_s: float = 0.5
     refuse_crowded: bool = True
     recheck_crowded: bool = True
     admit_margin: float = 1.0

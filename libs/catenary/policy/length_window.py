@@ -1,0 +1,99 @@
+"""The latest output lengths of one call, seen as ratios to what its circumstances let expect."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import deque
+from operator import mul
+
+from catenary.model.lengths import LengthEstimate
+from catenary.policy.regression import Features, fit, predict
+
+WINDOW = 256
+ENOUGH = 8
+REGRESS_FROM = 48
+REFIT_EVERY = 16
+
+Shape = tuple[float, float, float, float, float]
+
+
+class LengthWindow:
+    """Expected length by least squares over the features, spread by the ratios of measured to expected lengths.
+
+    Until 48 calls are known, and where features say nothing, the expected length is the mean.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[Features, int, float]] = deque()
+        self._ratios: list[float] = []
+        self._weights: Features | None = None
+        self._mean = 0.0
+        self._least = self._most = 0.0
+        self._since_fit = 0
+        self._fresh: Shape | None = None
+
+    def __len__(self) -> int:
+        return len(self._ratios)
+
+    def samples(self) -> list[tuple[Features, int]]:
+        """Oldest first."""
+        return [(features, tokens) for features, tokens, _ in self._samples]
+
+    def add(self, features: Features, tokens: int) -> None:
+        if len(self._samples) == WINDOW:
+            del self._ratios[bisect.bisect_left(self._ratios, self._samples.popleft()[2])]
+        ratio = tokens / self.expected(features) if self._mean else 1.0
+        self._samples.append((features, tokens, ratio))
+        bisect.insort(self._ratios, ratio)
+        self._fresh = None
+        self._since_fit += 1
+        if self._since_fit >= REFIT_EVERY or len(self._samples) <= ENOUGH:
+            self._refit()
+
+    def expected(self, features: Features | None) -> float:
+        """Tokens, within what has been seen."""
+        if features is None or self._weights is None:
+            return self._mean
+        return min(max(predict(self._weights, features), self._least), self._most)
+
+    def left(self, features: Features | None, done: int) -> LengthEstimate | None:
+        """Tokens after ``done`` of a call that is longer; None where no call was."""
+        expected = self.expected(features)
+        if done == 0:
+            if self._fresh is None:
+                self._fresh = _shape(self._ratios)
+            shape = self._fresh
+        else:
+            first = bisect.bisect_right(self._ratios, done / expected)
+            if first == len(self._ratios):
+                return None
+            shape = _shape(self._ratios[first:])
+        q10, q50, q90, mean, deviation = shape
+        return LengthEstimate(
+            expected * q10 - done,
+            expected * q50 - done,
+            expected * q90 - done,
+            expected * mean - done,
+            expected * deviation,
+        )
+
+    def _refit(self) -> None:
+        self._since_fit = 0
+        rows = [features for features, _, _ in self._samples]
+        lengths = [tokens for _, tokens, _ in self._samples]
+        self._mean = max(1.0, sum(lengths) / len(lengths))
+        self._least, self._most = max(1, min(lengths)), max(1, *lengths, 1)
+        self._weights = fit(rows, lengths) if len(rows) >= REGRESS_FROM else None
+        self._samples = deque((row, tokens, tokens / self.expected(row)) for row, tokens, _ in self._samples)
+        self._ratios = sorted(ratio for _, _, ratio in self._samples)
+        self._fresh = None
+
+
+def _shape(ordered: list[float]) -> Shape:
+    """q10, q50, q90, mean and standard deviation."""
+    count = len(ordered)
+    mean = sum(ordered) / count
+    variance = max(0.0, sum(map(mul, ordered, ordered)) / count - mean * mean)
+    q10, q50, q90 = (ordered[min(count - 1, int(q * count))] for q in (0.1, 0.5, 0.9))
+    return q10, q50, q90, mean, math.sqrt(variance)

@@ -1,0 +1,44 @@
+"""Least squares over a few features, in plain floats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import mul
+
+RIDGE = 1e-6
+
+Features = tuple[float, ...]
+
+
+def fit(rows: Sequence[Features], values: Sequence[float]) -> Features | None:
+    """Weights w that make ``sum((rows @ w - values)^2)`` least; None where the rows determine none.
+
+    Features that do not vary share their weight (a relative ridge of 1e-6).
+    """
+    columns = [*zip(*rows, strict=True), values]
+    width = len(columns) - 1
+    matrix = [[sum(map(mul, first, second)) for second in columns] for first in columns[:width]]
+    for i in range(width):
+        matrix[i][i] = matrix[i][i] * (1 + RIDGE) + 1e-12
+    return _solve(matrix)
+
+
+def predict(weights: Features, row: Features) -> float:
+    return sum(map(mul, weights, row))
+
+
+def _solve(matrix: list[list[float]]) -> Features | None:
+    """Gauss-Jordan elimination with partial pivoting of ``[A | b]``."""
+    width = len(matrix)
+    for column in range(width):
+        pivot = max(range(column, width), key=lambda line: abs(matrix[line][column]))
+        if abs(matrix[pivot][column]) < 1e-300:
+            return None
+        matrix[column], matrix[pivot] = matrix[pivot], matrix[column]
+        top = matrix[column]
+        for line in matrix:
+            if line is not top and line[column]:
+                factor = line[column] / top[column]
+                for j in range(column, width + 1):
+                    line[j] -= factor * top[j]
+    return tuple(matrix[i][width] / matrix[i][i] for i in range(width))
