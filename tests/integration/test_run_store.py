@@ -97,6 +97,8 @@ async def test_finished_runs_expire_and_leave_the_index(redis: Redis, writer: St
     assert sorted(await redis.keys("catenary:*")) == [
         b"catenary:{runs}:expiries",
         b"catenary:{runs}:index",
+        b"catenary:{runs}:owned:g0",
+        b"catenary:{runs}:owners",
         b"catenary:{runs}:run:c",
     ]
     assert await redis.zcard("catenary:{runs}:index") == 1
@@ -136,3 +138,37 @@ async def test_pages_go_from_new_to_old_without_repetition(runs: RunStore) -> No
 async def test_a_wrong_page_is_refused(runs: RunStore, cursor: str, count: int) -> None:
     with pytest.raises(ValueError, match=r"must be in|is none that"):
         await runs.list(cursor, count)
+
+
+async def test_a_run_is_created_with_its_request_and_first_events(runs: RunStore) -> None:
+    await runs.create("r", "g0", 1, "d", b"h", request=b"asked", events=[b"1"])
+    assert await runs.append("r", 1, [b"2"], num_stored=1) is True
+    unfinished = await runs.unfinished("r")
+    assert unfinished is not None
+    assert (unfinished.request, unfinished.events) == (b"asked", [b"1", b"2"])
+    assert 0 <= unfinished.age_s < 5
+
+
+async def test_unfinished_runs_are_listed_by_owner_until_they_end(runs: RunStore) -> None:
+    for run_id, owner in (("a", "g0"), ("b", "g0"), ("c", "g1")):
+        await runs.create(run_id, owner, 1, "d", b"h", request=b"asked")
+    assert await runs.owners() == ["g0", "g1"]
+    assert sorted(await runs.owned("g0")) == ["a", "b"]
+    assert await runs.take_over("a", "g1", 1, 2) is True
+    await runs.append("b", 1, [b"1"], final=True)
+    assert await runs.owners() == ["g1"]
+    assert sorted(await runs.owned("g1")) == ["a", "c"]
+    assert await runs.unfinished("b") is None
+
+
+async def test_a_run_that_has_ended_is_not_taken_over(runs: RunStore) -> None:
+    await runs.create("r", "g0", 1, "d", b"h", request=b"asked")
+    await runs.append("r", 1, [b"1"], final=True)
+    assert await runs.take_over("r", "g1", 1, 2) is False
+
+
+async def test_a_run_that_is_gone_leaves_its_owner(runs: RunStore, redis: Redis) -> None:
+    await runs.create("r", "g0", 1, "d", b"h", request=b"asked")
+    await redis.delete("catenary:{runs}:run:r")
+    assert await runs.owned("g0") == []
+    assert await runs.owners() == []

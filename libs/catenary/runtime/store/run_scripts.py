@@ -14,9 +14,25 @@ local function now_us()
 end
 """
 
-# KEYS: run, index, expiries. ARGV: run_id, owner, epoch, spec_digest, header, max_runs, ttl_s, key prefix.
+# The ids of an owner's unfinished runs, and the owners that have any.
+_OWNED = """
+local function own(owner, id)
+  redis.call('SADD', 'catenary:{runs}:owned:' .. owner, id)
+  redis.call('SADD', 'catenary:{runs}:owners', owner)
+end
+local function disown(owner, id)
+  redis.call('SREM', 'catenary:{runs}:owned:' .. owner, id)
+  if redis.call('EXISTS', 'catenary:{runs}:owned:' .. owner) == 0 then
+    redis.call('SREM', 'catenary:{runs}:owners', owner)
+  end
+end
+"""
+
+# KEYS: run, index, expiries, events.
+# ARGV: run_id, owner, epoch, spec_digest, header, max_runs, ttl_s, key prefix, request, event...
 CREATE = Script(
     _NOW
+    + _OWNED
     + """
 local have = redis.call('HMGET', KEYS[1], 'spec_digest', 'owner', 'epoch')
 if have[1] then return {0, have[1], have[2], have[3]} end
@@ -30,8 +46,12 @@ if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return {-1} end
 local newest = redis.call('ZRANGE', KEYS[2], 0, 0, 'REV', 'WITHSCORES')
 local score = now
 if newest[2] and tonumber(newest[2]) >= now then score = tonumber(newest[2]) + 1 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'epoch', ARGV[3], 'spec_digest', ARGV[4], 'header', ARGV[5])
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'epoch', ARGV[3], 'spec_digest', ARGV[4], 'header', ARGV[5],
+  'request', ARGV[9], 'created_us', string.format('%.0f', now))
 redis.call('EXPIRE', KEYS[1], ARGV[7])
+for i = 10, #ARGV do redis.call('RPUSH', KEYS[4], ARGV[i]) end
+if #ARGV > 9 then redis.call('EXPIRE', KEYS[4], ARGV[7]) end
+own(ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[2], string.format('%.0f', score), ARGV[1])
 redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[7]) * 1000000), ARGV[1])
 return {1, ARGV[4], ARGV[2], ARGV[3]}
@@ -42,6 +62,7 @@ return {1, ARGV[4], ARGV[2], ARGV[3]}
 # ARGV: run_id, epoch, ttl_ms ('' unless final), has header, header, events already stored (-1: unknown), event...
 APPEND = Script(
     _NOW
+    + _OWNED
     + """
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
 local skip = 0
@@ -57,6 +78,8 @@ for i = 7 + skip, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
 if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'header', ARGV[5]) end
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[1], 'final', '1')
+  redis.call('HDEL', KEYS[1], 'request')
+  disown(redis.call('HGET', KEYS[1], 'owner'), ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
   redis.call('ZADD', KEYS[3], string.format('%.0f', now_us() + tonumber(ARGV[3]) * 1000), ARGV[1])
@@ -68,11 +91,32 @@ return 1
 """
 )
 
-# KEYS: run. ARGV: owner, epoch before, epoch after.
+# KEYS: run. ARGV: owner, epoch before, epoch after, run_id.
 TAKE_OVER = Script(
-    """
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
+    _OWNED
+    + """
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'final')
+if have[1] ~= ARGV[2] or have[3] then return 0 end
+disown(have[2], ARGV[4])
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'epoch', ARGV[3])
+own(ARGV[1], ARGV[4])
 return 1
+"""
+)
+
+# KEYS: none. ARGV: owner, key prefix, most. Runs that have expired leave the owner.
+OWNED = Script(
+    _OWNED
+    + """
+local found = {}
+for _, id in ipairs(redis.call('SMEMBERS', 'catenary:{runs}:owned:' .. ARGV[1])) do
+  if #found >= tonumber(ARGV[3]) then break end
+  if redis.call('EXISTS', ARGV[2] .. id) == 1 then
+    table.insert(found, id)
+  else
+    disown(ARGV[1], id)
+  end
+end
+return found
 """
 )

@@ -11,12 +11,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from catenary.runtime.store.errors import StoreFull
-from catenary.runtime.store.run_scripts import APPEND, CREATE, TAKE_OVER
+from catenary.runtime.store.run_scripts import APPEND, CREATE, OWNED, TAKE_OVER
 from catenary.runtime.store.writer import StoreWriter
 
 _PREFIX = "catenary:{runs}:run:"
 _INDEX = "catenary:{runs}:index"
 _EXPIRIES = "catenary:{runs}:expiries"
+_OWNERS = "catenary:{runs}:owners"
 _FIELDS = ("header", "owner", "epoch", "spec_digest", "final")
 _UNFINISHED_TTL_S = 7 * 86_400
 _MAX_PAGE = 1_000
@@ -45,6 +46,15 @@ class StoredRun:
     final: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What another owner needs to go on with a run. ``age_s``: since its creation, by the store's clock."""
+
+    request: bytes
+    events: Sequence[bytes]
+    age_s: float
+
+
 class RunStore:
     """Writes compare the owner's epoch. Finished runs expire after ``retention_s``, abandoned ones after a week.
 
@@ -57,8 +67,19 @@ class RunStore:
         self._retention_ms = math.ceil(retention_s * 1000)
         self._max_runs = max_runs
 
-    async def create(self, run_id: str, owner: str, epoch: int, spec_digest: str, header: bytes) -> CreateResult:
-        """Store a run unless one of this id is there.
+    async def create(
+        self,
+        run_id: str,
+        owner: str,
+        epoch: int,
+        spec_digest: str,
+        header: bytes,
+        request: bytes = b"",
+        events: Sequence[bytes] = (),
+    ) -> CreateResult:
+        """Store a run with its first events unless one of this id is there.
+
+        ``request`` is kept until the run ends; it is what another owner begins from.
 
         Raises:
             StoreFull: ``max_runs`` runs are kept, or the store's memory is used up.
@@ -66,8 +87,9 @@ class RunStore:
         """
         reply = await self._writer.submit_script(
             CREATE,
-            (_PREFIX + run_id, _INDEX, _EXPIRIES),
+            (_PREFIX + run_id, _INDEX, _EXPIRIES, f"{_PREFIX}{run_id}:events"),
             *(run_id, owner, epoch, spec_digest, header, self._max_runs, _UNFINISHED_TTL_S, _PREFIX),
+            *(request, *events),
             parse=list,
         )
         if reply[0] < 0:
@@ -104,10 +126,30 @@ class RunStore:
         )
 
     def take_over(self, run_id: str, owner: str, epoch: int, new_epoch: int) -> asyncio.Future[bool]:
-        """Make ``owner`` with ``new_epoch`` the owner; False where the run is gone or its epoch is not ``epoch``."""
+        """Make ``owner`` with ``new_epoch`` the owner; False where the run is gone, has ended or has another epoch."""
         if new_epoch <= epoch:
             raise ValueError(f"new_epoch: must be over {epoch}, is {new_epoch}")
-        return self._writer.submit_script(TAKE_OVER, (_PREFIX + run_id,), owner, epoch, new_epoch, parse=bool)
+        return self._writer.submit_script(TAKE_OVER, (_PREFIX + run_id,), owner, epoch, new_epoch, run_id, parse=bool)
+
+    async def owners(self) -> list[str]:
+        """Everybody who owns an unfinished run, alive or not."""
+        return sorted(owner.decode() for owner in await self._redis.execute_command("SMEMBERS", _OWNERS))
+
+    async def owned(self, owner: str, count: int = _MAX_PAGE) -> list[str]:
+        """Ids of at most ``count`` unfinished runs of ``owner``."""
+        return [run_id.decode() for run_id in await OWNED.run(self._redis, (), owner, _PREFIX, count)]
+
+    async def unfinished(self, run_id: str) -> Unfinished | None:
+        """None where the run is gone, has ended, or was stored without its request."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.execute_command("HMGET", _PREFIX + run_id, "request", "created_us")
+        pipeline.execute_command("LRANGE", f"{_PREFIX}{run_id}:events", 0, -1)
+        pipeline.execute_command("TIME")
+        (request, created_us), events, (seconds, micros) = await pipeline.execute()
+        if not request or created_us is None:
+            return None
+        age_s = int(seconds) - int(created_us) * 1e-6 + int(micros) * 1e-6
+        return Unfinished(request, events, max(0.0, age_s))
 
     async def get(self, run_id: str) -> StoredRun | None:
         """The run, or None where it never was or has expired."""
