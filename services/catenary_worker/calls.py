@@ -47,14 +47,23 @@ class CallExchange:
         self.on_change: Callable[[], None] = lambda: None
         self._routes: dict[int, _Route] = {}
         self._stream_ids = itertools.count(1)
+        self._streams: set[GatewayStream] = set()
 
     def open_stream(self) -> GatewayStream:
-        return GatewayStream(next(self._stream_ids))
+        stream = GatewayStream(next(self._stream_ids))
+        self._streams.add(stream)
+        return stream
 
     def close_stream(self, stream: GatewayStream) -> None:
         """Nobody hears of the stream's calls any more."""
         stream.close()
+        self._streams.discard(stream)
         self._perform(self._core.stream_left(stream.stream_id, f"the stream of gateway {stream.gateway_id!r} ended"))
+
+    def close(self) -> None:
+        """End every stream once what waits in it is out."""
+        for stream in self._streams:
+            stream.close()
 
     def take(self, stream: GatewayStream, request: pb.GenerateRequest) -> None:
         """Aborts first: a seat that they free can serve a start of the same message."""

@@ -56,8 +56,15 @@ class EngineFactory:
         from catenary_worker.vllm_engine import VllmEngine
         from catenary_worker.vllm_settings import VllmSettings
 
-        settings = VllmSettings(name, model, self._worker, self._cache_dir, self._config.telemetry.otlp_endpoint)
-        return VllmEngine(settings, self._processes.scope(name), self._start_times)
+        settings = VllmSettings(
+            model=name,
+            config=model,
+            worker=self._worker,
+            cache_dir=self._cache_dir,
+            device_variable=self._config.provisioner.device_variable,
+            otlp_endpoint=self._config.telemetry.otlp_endpoint,
+        )
+        return VllmEngine(settings, self._processes, self._start_times)
 
     async def prefetch(self, name: str) -> int:
         """Bytes of the model's weights once they are on this node. Raises CommandRefused."""

@@ -17,13 +17,18 @@ class EngineProcesses:
     def __init__(self) -> None:
         self._scope = (Scope.inherited() or Scope.root()).child("engines")
         self._guard: Guard | None = None
+        self._left_to_guard = False
 
     async def open(self) -> None:
         self._guard = Guard(self._scope, GUARD_GRACE_S)
         await self._guard.start()
 
+    def leave_to_guard(self) -> None:
+        """An engine is still starting and may yet start processes: the guard ends them once the worker has ended."""
+        self._left_to_guard = True
+
     async def close(self) -> None:
-        if self._guard is not None:
+        if self._guard is not None and not self._left_to_guard:
             await self._guard.stop()
 
     def scope(self, model: str) -> Scope:

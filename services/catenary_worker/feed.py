@@ -20,6 +20,7 @@ class SnapshotFeed:
         self._soon: asyncio.TimerHandle | None = None
         self._watchers: set[asyncio.Event] = set()
         self._newest: pb.WatchSnapshotsResponse | None = None
+        self._closed = False
 
     def now(self) -> None:
         """Something changed that watchers must know."""
@@ -29,6 +30,12 @@ class SnapshotFeed:
         """Something changed that can wait for 20 ms of others like it."""
         if self._soon is None and self._watchers:
             self._soon = asyncio.get_running_loop().call_later(SOON_S, self._soon_is_now)
+
+    def close(self) -> None:
+        """End every watcher's stream."""
+        self._closed = True
+        for watcher in self._watchers:
+            watcher.set()
 
     async def run(self) -> None:
         try:
@@ -48,7 +55,7 @@ class SnapshotFeed:
         self._watchers.add(changed)
         try:
             yield self._response()
-            while True:
+            while not self._closed:
                 await changed.wait()
                 changed.clear()
                 if self._newest is not None:

@@ -64,7 +64,7 @@ class WorkerService:
         await self._accelerator.refresh()
         factory = self._factory = EngineFactory(self._config, self._worker, await self._profiles(), self._accelerator)
         await factory.open()
-        feed = SnapshotFeed(self._snapshot, self._config.worker.snapshot_interval_s)
+        feed = self._feed = SnapshotFeed(self._snapshot, self._config.worker.snapshot_interval_s)
         self._core = WorkerCore(self._fixed(), factory.settings(), self._config.worker.max_calls)
         self._runner = EngineRunner(self._core, self._engines, factory.make, feed.now)
         self._runner.calls.on_change = feed.soon
@@ -84,13 +84,16 @@ class WorkerService:
 
     async def finished(self) -> None:
         """Returns when a Drain request has been carried out."""
-        assert self._runner is not None
+        if self._runner is None:
+            raise RuntimeError("the worker has not started")
         await self._runner.drained.wait()
 
     async def stop(self) -> None:
         """Finish running calls within the drain timeout, then end the engines and everything that belongs to them."""
         if self._runner is not None:
             await self._drain(self._runner)
+            self._runner.calls.close()
+            self._feed.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

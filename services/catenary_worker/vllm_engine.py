@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
@@ -12,8 +11,9 @@ import structlog
 from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.runtime.clock import now
 from catenary.runtime.models import ModelSourceError, resolve_source
-from catenary.runtime.scope import Scope
+from catenary_worker.daemon_thread import in_daemon_thread
 from catenary_worker.engine import EngineCall, EngineError, EngineListener
+from catenary_worker.engine_processes import EngineProcesses
 from catenary_worker.start_times import StartTimes
 from catenary_worker.vllm_call import VllmCall
 from catenary_worker.vllm_settings import VllmSettings
@@ -21,16 +21,18 @@ from catenary_worker.vllm_stats import StepStats
 
 _LIVENESS_S = 0.25
 _KILL_AFTER_S = 10.0
+_GIVE_UP_AFTER_S = 2.0
 
 
 class VllmEngine:
-    """One AsyncLLM and its processes, which are all in ``scope``."""
+    """One AsyncLLM and its processes, which are all in one scope."""
 
-    def __init__(self, settings: VllmSettings, scope: Scope, start_times: StartTimes) -> None:
+    def __init__(self, settings: VllmSettings, processes: EngineProcesses, start_times: StartTimes) -> None:
         self._settings = settings
-        self._scope = scope
+        self._processes = processes
+        self._scope = processes.scope(settings.model)
         self._start_times = start_times
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"vllm {settings.model}")
+        self._build_thread: asyncio.Future[EngineFacts] | None = None
         self._stats = StepStats()
         self._llm: Any = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -40,10 +42,10 @@ class VllmEngine:
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
         began = now()
-        loop = asyncio.get_running_loop()
+        self._build_thread = in_daemon_thread(self._build, f"start of {self._settings.model}")
         try:
-            facts = await loop.run_in_executor(self._thread, self._build)
-        except ModelSourceError as error:
+            facts = await asyncio.shield(self._build_thread)
+        except (ModelSourceError, EngineError) as error:
             raise EngineError(str(error)) from error
         except Exception as error:  # vLLM raises anything at start
             structlog.get_logger().exception("vLLM did not start", model=self._settings.model)
@@ -84,15 +86,21 @@ class VllmEngine:
         for task in (*self._tasks.values(), *((self._liveness,) if self._liveness else ())):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        loop = asyncio.get_running_loop()
-        if self._llm is None:
-            # It may be starting in the thread: without its processes that ends soon, with an error.
-            await asyncio.to_thread(self._scope.kill)
-        else:
-            shutdown = loop.run_in_executor(self._thread, self._shutdown)
-            await asyncio.wait((shutdown,), timeout=_KILL_AFTER_S)
+        if self._llm is not None:
+            ended = in_daemon_thread(self._llm.shutdown, f"end of {self._settings.model}")
+            await asyncio.wait((ended,), timeout=_KILL_AFTER_S)
+        await self._give_up_start()
         await asyncio.to_thread(self._scope.kill)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _give_up_start(self) -> None:
+        """A start in its thread ends, with an error, at its next step or when it has lost its processes."""
+        build, give_up_at = self._build_thread, now() + _GIVE_UP_AFTER_S
+        while build is not None and not build.done():
+            if now() > give_up_at:
+                self._processes.leave_to_guard()
+                return
+            await asyncio.to_thread(self._scope.kill)
+            await asyncio.wait((build,), timeout=_LIVENESS_S)
 
     def _done(self, run: VllmCall) -> None:
         self._tasks.pop(run.call.handle, None)
@@ -112,12 +120,12 @@ class VllmEngine:
         settings = self._settings
         folder = resolve_source(settings.config.source, settings.cache_dir)
         os.environ.update(settings.environment() | self._scope.environment())
+        self._go_on()
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
         arguments = AsyncEngineArgs(**settings.engine_args(folder))
-        if self._stopping:
-            raise EngineError("stopped before it was up")
+        self._go_on()
         loggers: Any = [self._stats]
         self._llm = AsyncLLM.from_engine_args(arguments, stat_loggers=loggers)
         cache = self._llm.vllm_config.cache_config
@@ -127,5 +135,6 @@ class VllmEngine:
             kv_capacity_tokens=(getattr(cache, "num_gpu_blocks", 0) or 0) * (cache.block_size or 0),
         )
 
-    def _shutdown(self) -> None:
-        self._llm.shutdown()
+    def _go_on(self) -> None:
+        if self._stopping:
+            raise EngineError("stopped before it was up")

@@ -14,12 +14,16 @@ from catenary.runtime.config import ModelConfig, WorkerConfig
 
 @dataclass(frozen=True, slots=True)
 class VllmSettings:
-    """One engine. ``model`` names it, ``config`` says what it runs, ``worker`` where."""
+    """One engine. ``model`` names it, ``config`` says what it runs, ``worker`` where.
+
+    ``device_variable`` is the environment variable that names an engine's accelerators.
+    """
 
     model: str
     config: ModelConfig
     worker: WorkerConfig
     cache_dir: Path
+    device_variable: str
     otlp_endpoint: str = ""
 
     @property
@@ -40,6 +44,7 @@ class VllmSettings:
                 wanted["VLLM_CPU_OMP_THREADS_BIND"] = self.worker.cpu_threads
         else:
             wanted["VLLM_USE_FLASHINFER_SAMPLER"] = "0"
+            wanted[self.device_variable] = self.worker.device
         if self.otlp_endpoint:
             wanted["OTEL_SERVICE_NAME"] = "vllm"
             wanted["OTEL_EXPORTER_OTLP_TRACES_INSECURE"] = str(not self.otlp_endpoint.startswith("https://")).lower()

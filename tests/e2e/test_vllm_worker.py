@@ -6,11 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import psutil
 import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from worker_process import WorkerProcess, gateway_side, snapshot_where, until_awake, worker_process
 
 from catenary.runtime.config import ModelConfig
@@ -28,8 +31,29 @@ START_TIMEOUT_S = 800
 LONG = SamplingParams(max_tokens=400, min_tokens=400, ignore_eos=True)
 
 
-def config(store_url: str) -> dict[str, Any]:
+class SpanCollector(trace_service_pb2_grpc.TraceServiceServicer):
+    """Keeps (service name, span name, trace id, parent's span id) of every span, in threads of its own."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, str, str, str]] = []
+        self.server = grpc.server(ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
+        self.endpoint = f"http://127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+
+    def Export(
+        self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
+    ) -> trace_service_pb2.ExportTraceServiceResponse:
+        for resource in request.resource_spans:
+            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    self.spans.append((service, span.name, span.trace_id.hex(), span.parent_span_id.hex()))
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+def config(store_url: str, otlp_endpoint: str = "") -> dict[str, Any]:
     return {
+        "telemetry": {"otlp_endpoint": otlp_endpoint},
         "store": {"url": store_url},
         "cache_dir": str(CACHE),
         "models": {"m": {"source": SOURCE, "max_model_len": 1024, "max_num_seqs": 2, "lookahead": 2}},
@@ -38,9 +62,19 @@ def config(store_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def shared(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+def collector() -> Iterator[SpanCollector]:
+    spans = SpanCollector()
+    spans.server.start()
+    yield spans
+    spans.server.stop(None).wait()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    store_url: str, collector: SpanCollector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WorkerProcess]:
     folder = tmp_path_factory.mktemp("worker")
-    with worker_process(config(store_url), folder) as process:
+    with worker_process(config(store_url, collector.endpoint), folder) as process:
         yield process
 
 
@@ -185,6 +219,21 @@ async def test_a_repeated_prompt_is_found_in_the_prefix_cache(worker: WorkerProc
         await snapshot_where(stub, lambda snapshot: snapshot.replicas[0].prefix_cache_hit_rate > 0)
 
 
+async def test_the_engine_s_own_spans_join_the_trace_of_the_call(
+    worker: WorkerProcess, collector: SpanCollector
+) -> None:
+    trace_id, parent = "ab" * 16, "cd" * 8
+    async with gateway_side(worker.address) as gateway:
+        sampling = SamplingParams(max_tokens=3)
+        await (await gateway.start("r/a", sampling=sampling, traceparent=f"00-{trace_id}-{parent}-01")).ended(60)
+    async with asyncio.timeout(30):
+        while len(spans := [span for span in collector.spans if span[2] == trace_id]) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    by_service = {service: (name, parent_id) for service, name, _, parent_id in spans}
+    assert by_service["catenary-worker"] == ("generate m", parent)
+    assert by_service["vllm"][0] == "llm_request"
+
+
 async def test_sigterm_finishes_running_calls_and_leaves_no_process(
     worker: WorkerProcess, stub: WorkerServiceStub
 ) -> None:
@@ -197,6 +246,19 @@ async def test_sigterm_finishes_running_calls_and_leaves_no_process(
         assert (await call.ended(60)).output_tokens == 60
     assert await worker.ended(60) == 0
     await _gone(processes)
+
+
+async def test_sigterm_while_an_engine_starts_leaves_no_process(store_url: str, tmp_path: Path) -> None:
+    with worker_process(config(store_url), tmp_path) as worker:
+        await asyncio.sleep(1)
+        worker.terminate()
+        await worker.ended(20)
+    with worker_process(config(store_url), tmp_path) as worker:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            processes = await _engine_processes(worker)
+        worker.terminate()
+        await worker.ended(30)
+        await _gone(processes)
 
 
 async def test_a_worker_killed_while_its_engine_starts_takes_it_away(store_url: str, tmp_path: Path) -> None:
