@@ -8,6 +8,7 @@ from typing import Any
 
 from catenary.core.progress import RunProgress, Step
 
+from catenary.core.gateway.adoption import ATTEMPT_GAP, rebuild
 from catenary.core.gateway.demand import Demand
 from catenary.core.gateway.events import (
     CallAssigned,
@@ -27,6 +28,7 @@ from catenary.core.gateway.events import (
     Release,
     ReportCall,
     RouterJoined,
+    RunAdopted,
     RunCreated,
     RunFenced,
     RunNotCreated,
@@ -79,6 +81,7 @@ class GatewayCore:
         self._calls: dict[str, tuple[ActiveRun, ActiveCall]] = {}
         self._handlers: dict[type, Callable[[Any, float], Actions]] = {
             RunSubmitted: self._submitted,
+            RunAdopted: self._adopted,
             RunCreated: self._created,
             RunNotCreated: self._not_created,
             RunFenced: self._fenced,
@@ -153,16 +156,37 @@ class GatewayCore:
         if run is None:
             return []
         run.epoch = event.epoch
+        self._watch_deadline(run, now)
+        return self._advance(run, run.progress.start(), now)
+
+    def _watch_deadline(self, run: ActiveRun, now: float) -> None:
         if run.deadline != NEVER and self.settings.shed_lost:
             self._recheck_at(run, now + self.settings.recheck_s)
-        return self._advance(run, run.progress.start(), now)
+
+    def _adopted(self, event: RunAdopted, now: float) -> Actions:
+        """Go on from the last finished call. What the calls under way had given so far is void."""
+        run, step = rebuild(event, self.settings, now)
+        self.runs[run.run_id] = run
+        self._watch_deadline(run, now)
+        self.demand.follow(run.run_id, run.deadline, self.forecaster.path(run))
+        reason = f"the run was taken over by {self.settings.gateway_id}"
+        first = ATTEMPT_GAP + max(event.attempts.values(), default=0)
+        actions: Actions = [
+            Publish(run.event(CallRestarted(ready.ref, first + 1, reason)), run.epoch) for ready in step.ready
+        ]
+        actions += self._advance(run, step, now)
+        for call in run.calls.values():
+            call.attempt = first
+        return actions
 
     def _not_created(self, event: RunNotCreated, now: float) -> Actions:
         self.runs.pop(event.run_id, None)
+        self.demand.forget(event.run_id)
         return []
 
     def _fenced(self, event: RunFenced, now: float) -> Actions:
         run = self.runs.pop(event.run_id, None)
+        self.demand.forget(event.run_id)
         return [] if run is None else self._take_back_all(run)
 
     # -- its calls
@@ -438,7 +462,7 @@ class GatewayCore:
             return self._end(run, Outcome.EXPIRED, reason, now)
         run.late = True
         self.demand.forget(run.run_id)
-        waiting = [call for call in run.calls.values() if call.attempt and not call.is_placed]
+        waiting = [call for call in run.calls.values() if call.prompt_token_ids and not call.is_placed]
         actions: Actions = []
         for call in waiting:
             actions += take_back(run, call)

@@ -11,7 +11,7 @@ from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState, QueuedCall
 from catenary.model.outcome import FinishReason, Outcome, PriorityClass
 from catenary.model.profile import EngineProfile
-from catenary.model.run import Run, RunEvent, RunRefused
+from catenary.model.run import CallRecord, Run, RunEvent, RunRefused
 from catenary.model.workflow import CallRef, Sampling
 
 
@@ -25,6 +25,20 @@ class RunSubmitted:
     deadline_s: float | None = None
     tenant: str = "default"
     priority: PriorityClass = PriorityClass.STANDARD
+
+
+@dataclass(frozen=True, slots=True)
+class RunAdopted:
+    """The store gave this gateway the run of another under ``epoch``. ``age_s``: since it was submitted; ``sequence``
+    of its last stored event; ``finished`` calls in the order of their ends; ``attempts``: the last one of each call."""
+
+    submitted: RunSubmitted
+    epoch: int
+    age_s: float
+    sequence: int
+    predicted_s: float
+    finished: Sequence[CallRecord]
+    attempts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,7 @@ class Tick:
 
 GatewayEvent = (
     RunSubmitted
+    | RunAdopted
     | RunCreated
     | RunNotCreated
     | RunFenced

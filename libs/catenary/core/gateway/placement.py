@@ -22,7 +22,7 @@ def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: 
     prompt_tokens = len(call.prompt_token_ids) + done
     own = forecaster.span(call.model, prompt_tokens, output)
     rest = call.rest = tails(forecaster.path(run))[call.ref.name]
-    if call.attempt == 1:
+    if not call.predicted_s:
         call.predicted_s = own.median
         call.slack_before_s = slack_s(run, rest, now) - own.median
     deadline = run.deadline
