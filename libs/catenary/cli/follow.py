@@ -5,18 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 
 from catenary.cli.palette import Palette
-from catenary.cli.timeline import timeline
-from catenary.cli.view import RunView
+from catenary.cli.report import report
+from catenary.cli.view import run_view
 from catenary.client import Run, RunHandle
 
 
 async def follow(handle: RunHandle, console: Console | None) -> Run:
-    """Wait for the run's end; ``console``, where one is given, gets its text, and then its timeline."""
+    """Wait for the run's end; ``console``, where one is given, gets its text, its output and its timeline."""
     if console is None:
         return await handle.result()
     palette = Palette()
-    with RunView(console, palette) as view:
+    with run_view(console, palette) as view:
         async for event in handle:
             view.feed(event)
-    console.print(timeline(handle.run, palette, console.width))
+    console.print(report(handle.run, palette))
     return handle.run

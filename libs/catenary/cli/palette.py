@@ -22,7 +22,3 @@ def seconds(value: float) -> str:
 
 def signed(value: float) -> str:
     return f"{'+' if value >= 0 else '-'}{seconds(abs(value))}"
-
-
-def short(run_id: str) -> str:
-    return run_id if len(run_id) <= 14 else run_id[:12] + "…"

@@ -14,9 +14,9 @@ from catenary.cli.failures import Exit, print_json
 from catenary.cli.follow import follow
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, JsonOption
 from catenary.cli.palette import Palette, seconds
+from catenary.cli.report import report
 from catenary.cli.session import talk
 from catenary.cli.shapes import run_shape, run_summary
-from catenary.cli.timeline import timeline
 from catenary.client import Client, Run, RunPage
 from catenary.model.outcome import Outcome
 
@@ -103,22 +103,25 @@ def _show(run: Run, json_output: bool) -> None:
         print_json(run_shape(run))
         return
     console = Console(highlight=False)
-    console.print(timeline(run, Palette(), console.width))
+    console.print(report(run, Palette()))
 
 
 def _table(page: RunPage) -> Table:
-    table = Table("run", "workflow", "outcome", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("run", overflow="fold", min_width=16)
+    table.add_column("workflow", overflow="fold", min_width=12)
+    table.add_column("outcome", no_wrap=True)
     for title in ("deadline", "took"):
-        table.add_column(title, justify="right")
-    table.add_column("submitted")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("submitted", no_wrap=True)
     for run in page.runs:
         table.add_row(
-            Text(run.run_id, overflow="fold"),
+            Text(run.run_id),
             Text(run.workflow),
             _outcome(run),
             seconds(run.deadline_s) if run.deadline_s else "-",
             seconds(run.e2e_s),
-            f"{run.submit_time.astimezone():%Y-%m-%d %H:%M:%S}" if run.submit_time else "-",
+            f"{run.submit_time.astimezone():%m-%d %H:%M:%S}" if run.submit_time else "-",
         )
     return table
 

@@ -19,7 +19,7 @@ def verdict(run: Run) -> Text:
         )
     spare = run.deadline_s - run.e2e_s
     if run.met:
-        badge, margin = (" MET ", "bold white on green"), f"{seconds(spare)} s before"
+        badge, margin = (" MET ", "bold black on green"), f"{seconds(spare)} s before"
     else:
         badge, margin = (" MISSED ", "bold white on red"), f"{seconds(-spare)} s after"
     return Text.assemble(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -17,6 +17,7 @@ from catenary.client.stream import EventStream, Reattach
 from catenary.v1 import gateway_service_pb2 as gateway_pb2
 
 DEFAULT_ADDRESS = "127.0.0.1:7450"
+RUN_ID_BYTES = 8
 
 
 class Client:
@@ -54,7 +55,7 @@ class Client:
             SpecError, OSError, ValueError: the arguments are wrong.
         """
         spec = resolve(workflow)
-        run_id = options.get("run_id") or uuid.uuid4().hex
+        run_id = options.get("run_id") or secrets.token_hex(RUN_ID_BYTES)
         request = submit_request(spec, run_id, inputs, options)
         return await self._follow(
             run_id,
