@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catenary.core.profile_grid import EngineBounds, plan_grid
@@ -9,6 +9,7 @@ from catenary.model.profile_point import PointKind
 
 
 @given(st.integers(8, 100_000), st.integers(1, 1024), st.booleans())
+@example(32, 4, True)
 def test_each_point_is_within_the_engine_and_no_kind_is_missing(length: int, seats: int, quick: bool) -> None:
     bounds = EngineBounds(length, seats)
     points = plan_grid(bounds, quick)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from catenary.core.profile_grid import EngineBounds
-from catenary.core.profile_session import ProfileSession
+from catenary.core.profile_session import LEAST_POINTS, ProfileSession
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile import EngineProfile
-from catenary.model.profile_point import ProfileRecord
+from catenary.model.profile_point import PointKind, ProfileRecord
 from catenary.policy.prediction import Traffic, duration_s
 from catenary.policy.profile_fit import predict_point_s
 
@@ -68,15 +68,16 @@ def test_one_measurement_of_a_model_at_a_time() -> None:
     assert profiler.begin("m")
 
 
-def test_a_slow_engine_gets_one_round_and_a_fast_one_all() -> None:
-    session = ProfileSession.plan(EngineBounds(512, 4), quick=True, now=100.0)
+def test_a_slow_engine_gets_a_few_points_of_each_kind_and_a_fast_one_all() -> None:
+    session = ProfileSession.plan(EngineBounds(1024, 4), quick=True, now=100.0)
     for now in (100.0, 200.0):
         taken = 0
         session.taken = 0
         while session.next_point(now) is not None:
             session.taken += 1
             taken += 1
-        assert taken == (session.total if now == 100.0 else len(session.points))
+        assert taken == (session.total if now == 100.0 else LEAST_POINTS)
+    assert {point.kind for point in session.points[:LEAST_POINTS]} == set(PointKind)
 
 
 def test_a_completed_session_is_the_next_version_with_the_transport_in_its_overhead() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from catenary.model.profile_point import GridPoint, PointKind
 
@@ -46,9 +47,9 @@ FULL = GridShape((16, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (32, 256), (32
 
 
 def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
-    """The points, cheap ones first.
+    """The points, the kinds in turn and cheap ones first, so that any first few of them make a fit.
 
-    Short engines get prompts scaled to what they hold, so there is at least one point of each kind.
+    Prompts that the engine does not hold give way to the longest one that it does.
 
     Raises:
         ValueError: the engine holds fewer than 8 tokens.
@@ -59,12 +60,13 @@ def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
     output = min(shape.output_tokens, bounds.max_model_len // 2)
     longest = bounds.max_model_len - output
     batches = _batches(bounds.max_num_seqs, shape.batch_factor)
-    points = [GridPoint(PointKind.PREFILL, n, 1) for n in _within(shape.prefill_prompts, longest)]
-    for n in _within(shape.mixed_prompts, longest):
-        points += [GridPoint(PointKind.MIXED, n, 1, batch) for batch in batches if batch > 1]
-    for n in _within(shape.decode_prompts, longest):
-        points += [GridPoint(PointKind.DECODE, n, output, batch) for batch in batches]
-    return tuple(point for point in points if bounds.holds(point))
+    kinds = (
+        [GridPoint(PointKind.PREFILL, n, 1) for n in _within(shape.prefill_prompts, longest)],
+        [GridPoint(PointKind.DECODE, n, output, b) for n in _within(shape.decode_prompts, longest) for b in batches],
+        [GridPoint(PointKind.MIXED, n, 1, b) for n in _within(shape.mixed_prompts, longest) for b in batches if b > 1],
+    )
+    in_turn = (point for points in zip_longest(*kinds) for point in points if point is not None)
+    return tuple(point for point in in_turn if bounds.holds(point))
 
 
 def _batches(seats: int, factor: int) -> list[int]:
@@ -76,5 +78,5 @@ def _batches(seats: int, factor: int) -> list[int]:
 
 
 def _within(lengths: tuple[int, ...], longest: int) -> list[int]:
-    fitting = [n for n in lengths if n <= longest]
-    return fitting or [longest]
+    """The lengths up to ``longest``, which stands for those beyond it."""
+    return sorted({min(n, longest) for n in lengths})

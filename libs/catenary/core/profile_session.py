@@ -10,25 +10,29 @@ from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import GridPoint, ProfilePoint
 from catenary.policy.profile_fit import Fit, fit_profile
 
+LEAST_POINTS = 6
+QUICK_BUDGET_S = 30.0
+FULL_BUDGET_S = 900.0
+
 
 @dataclass(slots=True)
 class ProfileSession:
-    """Goes through the grid once, then again until each point has ``repeats`` samples or ``budget_s`` is used up.
+    """Goes through the grid again and again until each point has ``repeats`` samples or ``budget_s`` is used up.
 
-    The first round is complete whatever the budget, so that a slow engine still gets a profile.
+    The first ``LEAST_POINTS`` are measured whatever the budget, so that a slow engine still gets a profile.
     """
 
     points: tuple[GridPoint, ...]
     started: float
     repeats: int = 3
-    budget_s: float = 45.0
+    budget_s: float = QUICK_BUDGET_S
     samples: dict[tuple[GridPoint, int], list[float]] = field(default_factory=dict)
     taken: int = 0
 
     @classmethod
     def plan(cls, bounds: EngineBounds, quick: bool, now: float) -> ProfileSession:
         points = plan_grid(bounds, quick)
-        return cls(points, now) if quick else cls(points, now, repeats=5, budget_s=900.0)
+        return cls(points, now) if quick else cls(points, now, repeats=5, budget_s=FULL_BUDGET_S)
 
     @property
     def total(self) -> int:
@@ -38,7 +42,7 @@ class ProfileSession:
         """The point to measure now; None when the session is complete."""
         if self.taken >= self.total:
             return None
-        if self.taken >= len(self.points) and now - self.started >= self.budget_s:
+        if self.taken >= min(LEAST_POINTS, len(self.points)) and now - self.started >= self.budget_s:
             return None
         return self.points[self.taken % len(self.points)]
 
