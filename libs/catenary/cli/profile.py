@@ -69,7 +69,7 @@ async def _measure(address: str, model: str, quick: bool, silent: bool) -> profi
                         profile: profile_pb2.Profile = update.profile
                         return profile
         except grpc.RpcError as error:
-            raise _refused(error) from error
+            raise _refused(error, address) from error
     raise CatenaryError(grpc.StatusCode.INTERNAL, f"{model}: the profiler ended without a profile", "PROFILER")
 
 
@@ -78,13 +78,15 @@ async def _list(address: str) -> list[profile_pb2.Profile]:
         async with channel(address) as profiler:
             answer = await ProfilerServiceStub(profiler).ListProfiles(pb.ListProfilesRequest(), timeout=LIST_TIMEOUT_S)
     except grpc.RpcError as error:
-        raise _refused(error) from error
+        raise _refused(error, address) from error
     return list(answer.profiles)
 
 
-def _refused(error: grpc.RpcError) -> CatenaryError:
-    info = error_info(error)
-    return CatenaryError(info.code, info.message, info.reason, info.metadata)
+def _refused(error: grpc.RpcError, address: str) -> CatenaryError:
+    refusal = CatenaryError(*error_info(error))
+    if refusal.unreachable:
+        refusal.message = f"no profiler at {address}: {refusal.message}"
+    return refusal
 
 
 def _show(profile: profile_pb2.Profile, json_output: bool) -> None:
