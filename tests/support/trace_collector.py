@@ -43,10 +43,10 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
     def of_trace(self, trace_id: str) -> list[tuple[str, Span]]:
         return [(service, span) for service, span in self.spans if span.trace_id.hex() == trace_id]
 
-    async def wait_for(self, trace_id: str, services: set[str], timeout_s: float = 15.0) -> list[tuple[str, Span]]:
-        """The spans of a trace, once all of these services have sent some."""
+    async def wait_for(self, trace_id: str, names: set[str], timeout_s: float = 15.0) -> list[tuple[str, Span]]:
+        """The spans of a trace, once there is one of each of these names."""
         async with asyncio.timeout(timeout_s):
-            while not services <= {service for service, _ in self.of_trace(trace_id)}:
+            while not names <= {span.name for _, span in self.of_trace(trace_id)}:
                 self._arrived.clear()
                 await self._arrived.wait()
         return self.of_trace(trace_id)
