@@ -34,18 +34,7 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     workers = [{"id": f"w{index}", "models": [name]} for index, name in enumerate(MODELS)]
     config = write_config(folder, models=dict.fromkeys(MODELS, model), workers=workers)
     async with Cluster(config) as cluster:
-        await seen_by_gateway(cluster.addresses.gateway)
         yield cluster.addresses.gateway
-
-
-async def seen_by_gateway(address: str) -> None:
-    """Wait until the gateway knows of a replica of each model; it hears of them from the router."""
-    async with Client(address) as client:
-        for _ in range(200):
-            if all(model.replicas_awake for model in await client.models()):
-                return
-            await asyncio.sleep(0.05)
-    raise AssertionError("the gateway sees no replicas")
 
 
 def text_of(name: str) -> str:

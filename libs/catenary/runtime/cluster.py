@@ -21,13 +21,15 @@ from catenary.runtime.process import ChildError
 from catenary.runtime.readiness import missing, problems
 from catenary.runtime.rpc import channel
 from catenary.runtime.scope import Scope
+from catenary.v1 import gateway_service_pb2
 from catenary.v1 import provisioner_service_pb2 as pb
+from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 
 EMBEDDED = "embedded"
 _STOP_GRACE_S = 10.0
 _POLL_S = 0.2
-_PLAN_TIMEOUT_S = 2.0
+_ASK_TIMEOUT_S = 2.0
 
 
 class ClusterError(Exception):
@@ -97,7 +99,7 @@ class Cluster:
             raise
 
     async def wait_ready(self, timeout_s: float, fail_fast: bool = False) -> pb.Plan:
-        """Waits until every configured replica is awake and returns the plan.
+        """Waits until every configured replica is awake and the gateway knows it, and returns the plan.
 
         Raises:
             ClusterError: ``timeout_s`` passed, or with ``fail_fast`` a worker or an engine ended; names each problem.
@@ -106,6 +108,7 @@ class Cluster:
         while True:
             plan = await self.plan()
             lacks = ["the provisioner does not answer"] if plan is None else list(missing(plan, self.config.workers))
+            lacks = lacks or await self._unknown_to_gateway()
             if plan is not None and not lacks:
                 return plan
             wrong = [] if plan is None else list(problems(plan))
@@ -121,10 +124,22 @@ class Cluster:
             return None
         try:
             stub = ProvisionerServiceStub(self._provisioner)
-            response: pb.GetPlanResponse = await stub.GetPlan(pb.GetPlanRequest(), timeout=_PLAN_TIMEOUT_S)
+            response: pb.GetPlanResponse = await stub.GetPlan(pb.GetPlanRequest(), timeout=_ASK_TIMEOUT_S)
         except grpc.RpcError:
             return None
         return response.plan
+
+    async def _unknown_to_gateway(self) -> list[str]:
+        """One line for each model on a worker of which the gateway has no replica yet: it would refuse its runs."""
+        try:
+            async with channel(self.addresses.gateway) as gateway:
+                request = gateway_service_pb2.ListModelsRequest()
+                known = await GatewayServiceStub(gateway).ListModels(request, timeout=_ASK_TIMEOUT_S)
+        except grpc.RpcError:
+            return ["the gateway does not answer"]
+        served = {model.name for model in known.models if model.replicas_awake}
+        models = {model for worker in self.config.workers for model in worker.models}
+        return [f"model {model}: the gateway knows no replica" for model in sorted(models - served)]
 
     async def failed(self) -> str:
         """Waits until a control service is given up and returns why."""
