@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.v1 import run_pb2
+
+MAX_WAITING = 10_000
+LAST_EVENTS = ("run_finished", "run_refused")
 
 
 class ReaderTooSlow(Exception):
@@ -45,14 +49,27 @@ class Subscription:
 
 @dataclass(slots=True)
 class Feed:
-    """The numbered events of one active run and its watchers. ``num_attached`` counts the clients that the run ends
-    with once all of them have left, unless one asked to detach."""
+    """The events of one active run and its watchers, who hear of a numbered event once it is stored.
+
+    Tokens overtake numbered events on their way to the store, except for one that voids earlier text. ``num_attached``
+    counts the clients that the run ends with once all of them have left, unless one asked to detach; where ``forgives``
+    they have a while to come back.
+    """
 
     events: list[run_pb2.RunEvent] = field(default_factory=list)
     subscriptions: set[Subscription] = field(default_factory=set)
     closed: bool = False
     num_attached: int = 0
     detached: bool = False
+    forgives: bool = False
+    left_at: float = 0.0
+    _waiting: deque[run_pb2.RunEvent] = field(default_factory=deque)
+    _num_voiding: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """The last event that a run can have is out."""
+        return bool(self.events) and self.events[-1].WhichOneof("event") in LAST_EVENTS
 
     @property
     def wants_tokens(self) -> bool:
@@ -69,12 +86,34 @@ class Feed:
             self.subscriptions.add(subscription)
         return subscription
 
+    def hold(self, event: run_pb2.RunEvent) -> None:
+        """Keep a numbered event until ``release`` says that it is stored."""
+        self._waiting.append(event)
+        self._num_voiding += event.HasField("call_restarted")
+
+    def release(self, last_stored: int) -> None:
+        """Publish what is numbered up to ``last_stored``, and the tokens that waited behind it."""
+        while self._waiting and self._waiting[0].sequence <= last_stored:
+            event = self._waiting.popleft()
+            self._num_voiding -= event.HasField("call_restarted")
+            if event.sequence:
+                self.publish(event)
+            else:
+                self._publish_tokens(event)
+
     def publish(self, event: run_pb2.RunEvent) -> None:
         self.events.append(event)
         for subscription in self.subscriptions:
             subscription.put(event)
 
     def publish_tokens(self, event: run_pb2.RunEvent) -> None:
+        """Beyond ``MAX_WAITING`` waiting events tokens are dropped; readers find them in the finished call."""
+        if not self._num_voiding:
+            self._publish_tokens(event)
+        elif len(self._waiting) < MAX_WAITING:
+            self._waiting.append(event)
+
+    def _publish_tokens(self, event: run_pb2.RunEvent) -> None:
         for subscription in self.subscriptions:
             if subscription.stream_tokens:
                 subscription.put(event)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from catenary.runtime.store.errors import StoreError, StoreUnavailable
+from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
 from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
@@ -35,9 +35,17 @@ class RunJournal:
     given up and said so, since refusing to finish admitted work would lose more.
     """
 
-    def __init__(self, store: RunStore, limit: int, on_fenced: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        limit: int,
+        on_stored: Callable[[str, int], None],
+        on_fenced: Callable[[str], None],
+    ) -> None:
+        """``on_stored`` gets a run and the number of its last stored event."""
         self._store = store
         self._limit = limit
+        self._on_stored = on_stored
         self._on_fenced = on_fenced
         self._pending: dict[str, _Pending] = {}
         self._dirty: set[str] = set()
@@ -45,16 +53,19 @@ class RunJournal:
         self._num_waiting = 0
         self._log = structlog.get_logger()
 
-    def open(self, run_id: str, epoch: int) -> None:
-        self._pending[run_id] = _Pending(epoch)
+    def open(self, run_id: str, epoch: int, num_stored: int) -> None:
+        """Begin with a run of which ``num_stored`` events are in the store."""
+        self._pending[run_id] = _Pending(epoch, num_stored=num_stored)
 
-    def append(self, run_id: str, event: bytes) -> None:
+    def append(self, run_id: str, event: bytes) -> bool:
+        """False where the run's events are stored no more: they have been given up."""
         pending = self._pending.get(run_id)
         if pending is None:
-            return
+            return False
         pending.events.append(event)
         self._num_waiting += 1
         self._mark(run_id)
+        return True
 
     def finish(self, run_id: str, event: bytes, header: bytes, on_stored: Callable[[], None]) -> None:
         """Append the last event with the run as it ended; ``on_stored`` is called once both are in the store."""
@@ -65,6 +76,24 @@ class RunJournal:
         pending.header, pending.on_final = header, on_stored
         pending.events.append(event)
         self._num_waiting += 1
+        self._mark_now(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Store nothing more of the run."""
+        pending = self._pending.pop(run_id, None)
+        if pending is not None:
+            self._num_waiting -= len(pending.events)
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until nothing waits for the store; False where ``timeout_s`` passed first."""
+        give_up_at = asyncio.get_running_loop().time() + timeout_s
+        while self._num_waiting:
+            if asyncio.get_running_loop().time() >= give_up_at:
+                return False
+            await asyncio.sleep(LINGER_S)
+        return True
+
+    def _mark_now(self, run_id: str) -> None:
         self._dirty.add(run_id)
         asyncio.get_running_loop().call_soon(self._flush)
 
@@ -103,7 +132,7 @@ class RunJournal:
         if done.cancelled():
             return
         error = done.exception()
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, StoreUnavailable | StoreFull):
             asyncio.get_running_loop().call_later(RETRY_S, self._mark, run_id)
             return
         if isinstance(error, StoreError):
@@ -111,31 +140,30 @@ class RunJournal:
         elif error is not None:
             raise error
         elif not done.result():
-            self._forget(run_id)
+            self.forget(run_id)
             self._on_fenced(run_id)
             return
         del pending.events[:sent]
         self._num_waiting -= sent
         pending.num_stored += sent
+        self._on_stored(run_id, pending.num_stored)
         if final:
             self._end(run_id, pending)
+        elif pending.on_final is not None:
+            self._mark_now(run_id)
         elif pending.events:
             self._mark(run_id)
 
     def _end(self, run_id: str, pending: _Pending) -> None:
-        self._forget(run_id)
+        self.forget(run_id)
         if pending.on_final is not None:
             pending.on_final()
-
-    def _forget(self, run_id: str) -> None:
-        pending = self._pending.pop(run_id, None)
-        if pending is not None:
-            self._num_waiting -= len(pending.events)
 
     def _give_up_oldest(self) -> None:
         for run_id, pending in list(self._pending.items()):
             if pending.events and not pending.in_flight:
                 self._log.error("run not stored", run_id=run_id, error=f"{self._limit} events wait for the store")
+                self._on_stored(run_id, pending.num_stored + len(pending.events))
                 self._end(run_id, pending)
             if self._num_waiting <= self._limit:
                 return

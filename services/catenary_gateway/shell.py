@@ -40,26 +40,35 @@ from catenary.core.gateway.events import (
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallFinished, Quote, RunEvent, RunRefused
+from catenary.model.spec import SpecError
 from catenary.model.workflow import Limits
+from catenary.runtime.advertised import advertised
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
-from catenary.runtime.store.errors import StoreError, StoreFull
-from catenary.runtime.store.runs import RunStore
+from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
+from catenary.runtime.store.runs import RunStore, StoredRun, Unfinished
 from catenary.runtime.store.specs import SpecStore
 from catenary.runtime.store.writer import StoreWriter
 from catenary.runtime.tokenizer import TokenizerError
 from catenary.runtime.wire.run import event_to_proto, run_to_proto
+from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc, run_pb2
+from catenary_gateway.adopter import Adopter
+from catenary_gateway.adoption import adopted, unreadable
 from catenary_gateway.feeds import Feed
 from catenary_gateway.journal import RunJournal
+from catenary_gateway.ownership import Ownership
+from catenary_gateway.peers import Peers
+from catenary_gateway.presence import Presence
 from catenary_gateway.reports import CallReports
 from catenary_gateway.router_link import RouterLink
 from catenary_gateway.servicer import GatewayServicer
 from catenary_gateway.spans import RunSpans
-from catenary_gateway.specs import Specs
+from catenary_gateway.specs import Specs, UnknownWorkflow
+from catenary_gateway.submission import FieldError, parse_submission
 from catenary_gateway.tokenizing import Tokenizers, prefix_hashes
 from catenary_gateway.worker_links import WorkerLinks
 
@@ -67,18 +76,22 @@ FIRST_EPOCH = 1
 PROFILE_INTERVAL_S = 2.0
 TICK_S = 0.02
 STOP_GRACE_S = 2.0
+FLUSH_S = 1.0
+POOLS_PATIENCE_S = 5.0
+LOST_PAUSE_S = 0.5
 FULL_RUNS = 100_000
 
 
 @dataclass(slots=True)
 class RunContext:
-    """What the shell keeps of an active run besides the core's state. ``ended`` holds the end of a run that was
-    cancelled before the store had it."""
+    """What the shell keeps of an active run besides the core's state. ``request`` is what another gateway would go on
+    from; ``ended`` holds the end of a run that was cancelled before the store had it."""
 
     feed: Feed
     digest: str
     submit_unix_s: float
     stored: asyncio.Future[None]
+    request: bytes = b""
     ended: EndRun | None = None
 
 
@@ -100,7 +113,11 @@ class GatewayService:
         self.specs = Specs(SpecStore(self._redis), config.models, self.limits)
         self.spans = RunSpans()
         self.contexts: dict[str, RunContext] = {}
-        self._journal = RunJournal(self.store, FULL_RUNS, lambda run_id: self.handle(RunFenced(run_id)))
+        self.ownership = Ownership(self._redis, gateway_id, config.gateway.lease_ttl_s)
+        self.presence = Presence(config.gateway.grace_s, self.cancel)
+        self.peers = Peers()
+        self._adopter = Adopter(self.ownership, self.store, self._adopt)
+        self._journal = RunJournal(self.store, FULL_RUNS, self._events_stored, self._fenced)
         self._tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self._router = RouterLink(self._redis, gateway_id, self.handle, self.spans.traceparent)
         self._workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
@@ -112,6 +129,7 @@ class GatewayService:
             "catenary.v1.GatewayService",
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = False
         self._log = structlog.get_logger()
         self.core: GatewayCore
         self._perform: dict[type, Callable[[Any], None]] = {
@@ -133,8 +151,9 @@ class GatewayService:
         return self._server.address
 
     @property
-    def store_connected(self) -> bool:
-        return self._writer.connected
+    def takes_runs(self) -> bool:
+        """The store answers, and no other gateway takes this one for dead."""
+        return self._opened and self._writer.connected and self.ownership.held
 
     async def start(self) -> None:
         gateway = self.config.gateway
@@ -157,17 +176,39 @@ class GatewayService:
         self.core = GatewayCore(settings, models, profiles)
         await self._tokenizers.load()
         await self._server.start()
-        for work in (self._router.run(), self._reports.run(), self._tick(), self._follow_profiles()):
+        await self.ownership.begin(advertised(self._server.address))
+        for work in (
+            self.ownership.keep(self._give_up_lost),
+            self._adopter.run(),
+            self._router.run(),
+            self._reports.run(),
+            self._tick(),
+            self._follow_profiles(),
+        ):
             self._spawn(work)
+        await self._hear_of_pools()
+        self._opened = True
         await self._server.set_serving(True)
 
+    async def _hear_of_pools(self) -> None:
+        """A gateway that knows no pools would refuse every run: the router has a while to tell."""
+        for _ in range(round(POOLS_PATIENCE_S / TICK_S)):
+            if self.core.forecaster.pools:
+                return
+            await asyncio.sleep(TICK_S)
+
     async def stop(self) -> None:
+        """Runs that have not ended are left to the next gateway: what is known of them is stored first."""
+        self.presence.stopping = True
         await self._server.stop(STOP_GRACE_S)
+        await self._journal.flush(FLUSH_S)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._workers.close()
         await self._writer.close()
+        await self.ownership.release()
+        await self.peers.close()
         await self._redis.aclose()
 
     def handle(self, event: GatewayEvent) -> None:
@@ -178,11 +219,11 @@ class GatewayService:
     def perform(self, action: GatewayAction) -> None:
         self._perform[type(action)](action)
 
-    def submit(self, event: RunSubmitted, digest: str) -> RunContext:
+    def submit(self, event: RunSubmitted, digest: str, request: bytes) -> RunContext:
         """Begin a run. The context's ``stored`` ends with RunExists or StoreError where it could not be stored."""
         stored = asyncio.get_running_loop().create_future()
         stored.add_done_callback(lambda done: done.cancelled() or done.exception())
-        context = RunContext(Feed(), digest, time.time(), stored)
+        context = RunContext(Feed(), digest, time.time(), stored, request)
         self.contexts[event.run_id] = context
         self.spans.run_begins(event.run_id, event.workflow.workflow.name, event.tenant)
         self.handle(event)
@@ -209,22 +250,76 @@ class GatewayService:
         if run is None:
             self._not_created(action.run_id, None)
             return
+        message = event_to_proto(action.event)
         try:
             result = await self.store.create(
-                action.run_id, self.gateway_id, FIRST_EPOCH, context.digest, run.SerializeToString()
+                action.run_id,
+                self.ownership.owner,
+                FIRST_EPOCH,
+                context.digest,
+                run.SerializeToString(),
+                context.request,
+                [message.SerializeToString()],
             )
         except StoreError as error:
+            if isinstance(error, StoreUnavailable):
+                self._adopter.unsure(action.run_id)
             self._not_created(action.run_id, error)
             return
         if not result.created:
             self._not_created(action.run_id, RunExists(result.spec_digest))
             return
         context.stored.set_result(None)
-        self._journal.open(action.run_id, FIRST_EPOCH)
-        self._publish(Publish(action.event, FIRST_EPOCH))
+        self._journal.open(action.run_id, FIRST_EPOCH, num_stored=1)
+        context.feed.publish(message)
         self.handle(RunCreated(action.run_id, FIRST_EPOCH))
         if context.ended is not None:
             self._end_run(context.ended)
+
+    async def _adopt(self, stored: StoredRun, unfinished: Unfinished, epoch: int) -> None:
+        """Go on with a run that the store has just given to this gateway."""
+        run_id = stored.run_id
+        events = [run_pb2.RunEvent.FromString(event) for event in unfinished.events]
+        request = pb.SubmitWorkflowRequest.FromString(unfinished.request)
+        context = RunContext(Feed(events), stored.spec_digest, _submit_unix_s(stored), _done(), unfinished.request)
+        context.feed.detached, context.feed.forgives = request.detach, True
+        self.contexts[run_id] = context
+        self._journal.open(run_id, epoch, num_stored=len(events))
+        try:
+            submitted = await parse_submission(request, self.specs, self.limits)
+        except (FieldError, SpecError, UnknownWorkflow) as error:
+            self._end_run(unreadable(stored, epoch, len(events), str(error)))
+            return
+        self.spans.run_begins(run_id, submitted.workflow.workflow.name, submitted.tenant)
+        self.handle(adopted(submitted, epoch, unfinished.age_s, events))
+        self.presence.await_return(run_id, context.feed)
+
+    def _events_stored(self, run_id: str, last: int) -> None:
+        context = self.contexts.get(run_id)
+        if context is not None:
+            context.feed.release(last)
+
+    async def _give_up_lost(self) -> None:
+        """Runs that others took over while this gateway counted as dead, also those that they are just taking."""
+        for pause_s in (0.0, LOST_PAUSE_S):
+            await asyncio.sleep(pause_s)
+            run_ids = [run_id for run_id, context in self.contexts.items() if context.stored.done()]
+            try:
+                owners = await self.store.owners_of(run_ids)
+            except (RedisError, OSError, TimeoutError):
+                return
+            for run_id, owner in zip(run_ids, owners, strict=True):
+                if owner not in (None, self.ownership.owner) and run_id in self.contexts:
+                    self._journal.forget(run_id)
+                    self._fenced(run_id)
+
+    def _fenced(self, run_id: str) -> None:
+        """Another gateway owns the run; those who follow it here are sent there."""
+        self._log.warning("run taken over by another gateway", run_id=run_id)
+        self.handle(RunFenced(run_id))
+        context = self.contexts.pop(run_id, None)
+        if context is not None:
+            context.feed.close()
 
     def _not_created(self, run_id: str, error: Exception | None) -> None:
         self.handle(RunNotCreated(run_id))
@@ -278,10 +373,12 @@ class GatewayService:
                 context.feed.publish_tokens(event_to_proto(event))
             return
         message = event_to_proto(event)
-        self._journal.append(event.run_id, message.SerializeToString())
+        if self._journal.append(event.run_id, message.SerializeToString()):
+            context.feed.hold(message)
+        else:
+            context.feed.publish(message)
         if isinstance(event.body, CallFinished):
             self.spans.call_finished(f"{event.run_id}/{event.body.record.ref}", event.body.record)
-        context.feed.publish(message)
 
     def _end_run(self, action: EndRun) -> None:
         """The client hears of the end once it is stored."""
@@ -324,6 +421,7 @@ class GatewayService:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self.presence.beat()
             due = self.core.next_timer()
             if due is not None and due <= now():
                 self.handle(Tick())
@@ -337,3 +435,13 @@ class GatewayService:
                 continue
             for profile in profiles.values():
                 self.handle(ProfileChanged(profile))
+
+
+def _submit_unix_s(stored: StoredRun) -> float:
+    return run_pb2.Run.FromString(stored.header).submit_time.ToNanoseconds() * 1e-9
+
+
+def _done() -> asyncio.Future[None]:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    future.set_result(None)
+    return future

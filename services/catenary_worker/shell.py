@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from catenary.core.worker import WorkerCore
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
+from catenary.runtime.advertised import advertised
 from catenary.runtime.clock import now, wall
 from catenary.runtime.config import Config, WorkerConfig
 from catenary.runtime.profiles import file_or_assumed_profile, load_profiles
@@ -23,7 +24,6 @@ from catenary.runtime.wire.worker import worker_to_proto
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import add_WorkerServiceServicer_to_server
 from catenary_worker.accelerator import Accelerator
-from catenary_worker.address import advertised
 from catenary_worker.commands import EngineCommands
 from catenary_worker.engine import Engine
 from catenary_worker.engine_factory import EngineFactory

@@ -148,6 +148,10 @@ class GatewayConfig(Section):
     """Attainment of a workflow that names none."""
     late_multiple: float = Field(default=3.0, ge=1, le=100)
     """A late run ends EXPIRED at this multiple of its deadline."""
+    lease_ttl_s: Seconds = 2.0
+    """Without renewal for so long, another gateway takes its runs over."""
+    grace_s: Seconds = 5.0
+    """How long the clients of a run that was taken over may stay away before it is cancelled."""
 
 
 class RouterConfig(Section):

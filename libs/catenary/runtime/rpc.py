@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 DOMAIN = "catenary"
 MAX_MESSAGE_BYTES = 16 << 20
 _STATUS_KEY = "grpc-status-details-bin"
-_PING_MS = 10_000
+_PING_MS = 2_000
 
 
 class RpcErrorInfo(NamedTuple):

@@ -139,6 +139,13 @@ class RunStore:
         """Ids of at most ``count`` unfinished runs of ``owner``."""
         return [run_id.decode() for run_id in await OWNED.run(self._redis, (), owner, _PREFIX, count)]
 
+    async def owners_of(self, run_ids: Sequence[str]) -> list[str | None]:
+        """The owner of each run; None where it is gone."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipeline.execute_command("HGET", _PREFIX + run_id, "owner")
+        return [None if owner is None else owner.decode() for owner in await pipeline.execute()]
+
     async def unfinished(self, run_id: str) -> Unfinished | None:
         """None where the run is gone, has ended, or was stored without its request."""
         pipeline = self._redis.pipeline(transaction=False)

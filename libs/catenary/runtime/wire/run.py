@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from catenary.model.outcome import State
 from catenary.model.run import (
     CallFinished,
     CallRecord,
@@ -21,7 +22,15 @@ from catenary.model.run import (
     RunFinished,
     RunRefused,
 )
-from catenary.runtime.wire.enums import ON_MISS_TO_PROTO, OUTCOME_TO_PROTO, PRIORITY_TO_PROTO, STATE_TO_PROTO
+from catenary.model.workflow import CallRef
+from catenary.runtime.wire.enums import (
+    ON_MISS_TO_PROTO,
+    OUTCOME_FROM_PROTO,
+    OUTCOME_TO_PROTO,
+    PRIORITY_TO_PROTO,
+    STATE_FROM_PROTO,
+    STATE_TO_PROTO,
+)
 from catenary.runtime.wire.values import value_to_proto
 from catenary.v1 import run_pb2
 
@@ -55,6 +64,16 @@ def record_to_proto(record: CallRecord, *, with_text: bool = True) -> run_pb2.Ca
     if with_text:
         message.text = record.text
     return message
+
+
+def record_from_proto(message: run_pb2.CallRecord) -> CallRecord:
+    return CallRecord(
+        ref=CallRef(message.name, message.index if message.HasField("index") else None),
+        state=STATE_FROM_PROTO.get(message.state, State.PENDING),
+        outcome=OUTCOME_FROM_PROTO.get(message.outcome),
+        text=message.text,
+        **{name: getattr(message, name) for name in _SAME_NAME},
+    )
 
 
 def run_to_proto(run: Run, submit_unix_s: float, trace_id: str = "") -> run_pb2.Run:

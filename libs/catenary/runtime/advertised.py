@@ -1,4 +1,4 @@
-"""The address that others reach this worker at."""
+"""The address that others reach a service at."""
 
 from __future__ import annotations
 
