@@ -40,7 +40,7 @@ def simulate_command(
 def _text(report: Report) -> str:
     return "\n".join(
         [
-            f"{report.scenario} with {report.policy}: {report.runs} runs, {report.goodput_per_s:.2f} in time per second",
+            f"{report.scenario} with {report.policy}: {report.runs} runs, {report.goodput_per_s:.2f}/s in time",
             f"  missed {report.missed:.1%} (refused {report.refused:.1%}), of the longest tenth "
             f"{report.missed_longest_decile:.1%}",
             f"  latency p50 {report.p50_s:.2f} s, p99 {report.p99_s:.2f} s",

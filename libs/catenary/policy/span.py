@@ -1,8 +1,8 @@
 """Durations that nobody knows yet, and what their sum and their maximum are.
 
-A duration is taken as gamma distributed: it is never negative, skewed as output lengths are, and exponential where a call
-has outlived most others. Quantiles follow Wilson and Hilferty, "The distribution of chi-square", PNAS 17(12), 1931;
-maxima follow Clark, "The greatest of a finite set of random variables", Operations Research 9(2), 1961.
+A duration is taken as gamma distributed: it is never negative, skewed as output lengths are, and exponential where a
+call has outlived most others. Quantiles follow Wilson and Hilferty, "The distribution of chi-square" (PNAS 1931);
+maxima follow Clark, "The greatest of a finite set of random variables" (Operations Research 1961).
 """
 
 from __future__ import annotations

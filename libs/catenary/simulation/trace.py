@@ -1,7 +1,7 @@
 """Runs that arrive, read from a CSV file.
 
-Columns: ``arrival_s``, ``{input}_tokens`` for each text input, ``{call}_tokens`` for each call (its output length, which
-only engines see) and optionally ``own_latency_s``.
+Columns: ``arrival_s``, ``{input}_tokens`` for each text input, ``{call}_tokens`` for each call (its output length,
+which only engines see) and optionally ``own_latency_s``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catenary.model.dispatch import NEVER, PoolState
-from catenary.policy.ordering.triage import Waiting, keep
+from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
 from catenary.policy.span import then
 
@@ -18,7 +18,7 @@ class Demand:
 
     def __init__(self, margin: float) -> None:
         self._margin = margin
-        self._by_model: dict[str, dict[str, Waiting]] = {}
+        self._by_model: dict[str, dict[str, Claim]] = {}
 
     def follow(self, run_id: str, deadline: float, path: Sequence[PathCall]) -> None:
         """Take the run's calls that have not ended as they are predicted now."""
@@ -28,9 +28,9 @@ class Demand:
         for entry, model in self.entries(run_id, deadline, path):
             self._by_model.setdefault(model, {})[run_id] = entry
 
-    def entries(self, run_id: str, deadline: float, path: Sequence[PathCall]) -> list[tuple[Waiting, str]]:
+    def entries(self, run_id: str, deadline: float, path: Sequence[PathCall]) -> list[tuple[Claim, str]]:
         after = tails(path)
-        found: dict[str, Waiting] = {}
+        found: dict[str, Claim] = {}
         for call in path:
             if call.work_s <= 0:
                 continue
@@ -39,9 +39,9 @@ class Demand:
             known = found.get(call.model)
             work = call.work_s * call.probability
             found[call.model] = (
-                Waiting(run_id, start, work)
+                Claim(run_id, start, work)
                 if known is None
-                else Waiting(run_id, min(start, known.latest_start), known.work_s + work)
+                else Claim(run_id, min(start, known.latest_start), known.work_s + work)
             )
         return [(entry, model) for model, entry in found.items()]
 
@@ -68,6 +68,6 @@ class Demand:
                 continue
             others = self._by_model.get(model, {})
             waiting = [*(other for key, other in others.items() if key != run_id), entry]
-            if all(kept.call_id != run_id for kept in keep(waiting, pool.num_replicas, now)):
+            if all(kept.name != run_id for kept in keep(waiting, pool.num_replicas, now)):
                 return model
         return None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from catenary.model.compiled import CompiledWorkflow
-
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import ModelInfo
+from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState
 from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
@@ -22,6 +21,7 @@ BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
 MAX_KEYS = 4096
 MAX_STAGES = 3
+SPEED_SPREAD = 0.15
 
 
 class Forecaster:
@@ -71,8 +71,8 @@ class Forecaster:
         """The call's own duration, once it has a seat, at the pool's present batch."""
         profile, step_s = self.profiles[model], self.step_s(model)
         fixed_s = (profile.overhead_s + profile.prefill_s(prompt_tokens)) * profile.correction if prompt_tokens else 0.0
-        deviation_s = step_s * output.deviation
-        return Span(fixed_s + step_s * output.mean, deviation_s * deviation_s)
+        mean = fixed_s + step_s * output.mean
+        return Span(mean, (step_s * output.deviation) ** 2 + (SPEED_SPREAD * mean) ** 2)
 
     def step_s(self, model: str) -> float:
         """Seconds from token to token at the pool's present batch."""

@@ -26,7 +26,7 @@ from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
 from catenary.policy.ordering import ORDERINGS
-from catenary.policy.ordering.triage import Waiting, keep
+from catenary.policy.ordering.triage import keep
 from catenary.policy.routing import ROUTINGS, RoutingContext
 
 
@@ -67,6 +67,9 @@ class RouterCore:
             if resident.call.attempt >= call.attempt:
                 return []
             pool.release(call.call_id)
+        waiting = pool.queue.get(call.call_id) or pool.late.get(call.call_id)
+        if waiting is not None and waiting.attempt > call.attempt:
+            return []
         if pool.num_queued >= self.settings.queue_limit and call.call_id not in self._model_of:
             bound = self.settings.queue_limit
             return [Reject(call, Outcome.REJECTED_CAPACITY, f"queue of {call.model} holds its bound of {bound} calls")]
@@ -84,7 +87,7 @@ class RouterCore:
         lost_at = NEVER
         if self.settings.shed_lost and call.lost_finish != NEVER:
             lost_at = call.lost_finish - pool.predicted_s(call, call.output.q10)
-        pool.queue.push(call, key, lost_at)
+        pool.queue.push(call, key, lost_at, pool.claim(call, key) if self.settings.triage else None)
 
     def _withdrawn(self, event: Withdrawn, now: float) -> list[RouterAction]:
         pool = self._pool_of(event.call_id)
@@ -177,30 +180,17 @@ class RouterCore:
         return actions
 
     def _next(self, pool: Pool, now: float) -> QueuedCall | None:
+        """The call to place next: the first in order of those that can all still be in time."""
         first = pool.queue.first()
         if first is None or not self.settings.triage or len(pool.queue) < 2:
             return first
-        if not any(load.free_places > 0 for load in pool.replicas.values()):
+        free_places = sum(max(0, load.free_places) for load in pool.replicas.values())
+        if free_places == 0:
             return None
-        waiting = [self._waiting(pool, call) for call in pool.queue.calls()]
-        kept = keep(waiting, len(pool.replicas), now)
-        if not kept:
-            kept = [min(waiting, key=lambda c: c.work_s)]
-        return pool.queue.get(kept[0].call_id)
-
-    def _waiting(self, pool: Pool, call: QueuedCall) -> Waiting:
-        p, t = pool.profile, pool.traffic
-        own = pool.predicted_s(call, call.output.q50)
-        high = pool.predicted_s(call, call.output.q90)
-        rest_spread = (
-            (call.latest_finish and (call.lost_finish - call.latest_finish)) / 1.28
-            if call.latest_finish != NEVER
-            else 0
-        )
-        spread = ((((high - own) / 1.28) ** 2) + rest_spread**2) ** 0.5
-        n = p.max_num_seqs
-        work = p.prefill_s(call.prompt_tokens) + call.output.mean * p.step_s(n) / n
-        return Waiting(call.call_id, call.latest_finish - own - self.settings.margin * spread, work)
+        if len(pool.queue) <= free_places:
+            return first
+        kept = keep(pool.queue.claims(), len(pool.replicas), now)
+        return pool.queue.get(min(kept, key=lambda claim: claim.key).name) if kept else first
 
     def _place(self, pool: Pool, call: QueuedCall, now: float) -> Assign | None:
         if not pool.replicas:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
-from catenary.model.dispatch import PoolState, QueuedCall, ReplicaLoad, Resident
+from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
-from catenary.policy.prediction import Traffic, duration_s, loaded_step_s, remaining_tokens, seat_work_s
+from catenary.policy.ordering.triage import Claim
+from catenary.policy.prediction import (
+    Traffic,
+    duration_s,
+    engine_work_s,
+    loaded_step_s,
+    remaining_tokens,
+    seat_work_s,
+)
+from catenary.policy.span import Z90
 
 SMOOTHING = 0.05
 
@@ -124,6 +135,19 @@ class Pool:
         """Duration on a full engine."""
         return duration_s(self.profile, call.prompt_tokens, output_tokens, self.profile.max_num_seqs, self.traffic)
 
+    def claim(self, call: QueuedCall, key: float) -> Claim:
+        """What a waiting call asks of the pool, its latest start early enough to be in time with the margin set."""
+        if call.latest_finish == NEVER:
+            return Claim(call.call_id, NEVER, self._work_s(call), key)
+        own = self.predicted_s(call, call.output.q50)
+        own_spread = self.predicted_s(call, call.output.q90) - own
+        rest_spread = call.lost_finish - call.latest_finish
+        reserve = self.settings.triage_margin * math.hypot(own_spread, rest_spread) / Z90
+        return Claim(call.call_id, call.latest_finish - own - reserve, self._work_s(call), key)
+
+    def _work_s(self, call: QueuedCall) -> float:
+        return engine_work_s(self.profile, call.prompt_tokens, call.output.mean)
+
     def _leave(self, worker_id: str, *, keep_residents: bool) -> list[Resident]:
         load = self.replicas.pop(worker_id, None)
         if load is None or keep_residents:
@@ -132,6 +156,8 @@ class Pool:
 
     def _reconcile(self, load: ReplicaLoad, replica: Replica, now: float) -> list[Resident]:
         held = {call.call_id: call for call in replica.calls}
+        foreign = (c for c in replica.calls if c.router_epoch < self.settings.epoch and c.call_id not in load.residents)
+        load.num_foreign = sum(1 for _ in foreign)
         step = loaded_step_s(self.profile, max(1, len(load.residents)), self.traffic)
         gone = []
         for call_id, resident in list(load.residents.items()):
