@@ -9,6 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from catenary.core.router import Assign, ProfileChanged, RouterAction, RouterCore, RouterEvent, RouterSettings, Tick
+from catenary.runtime.advertised import advertised
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
@@ -95,7 +96,7 @@ class RouterService:
         """Wait for the lease, route while it is held, wait again."""
         ttl_s = self._config.router.lease_ttl_s
         while True:
-            lease = Lease(self._redis, LEASE, self._router_id, self._server.address, ttl_s)
+            lease = Lease(self._redis, LEASE, self._router_id, advertised(self._server.address), ttl_s)
             try:
                 epoch = await lease.acquire()
                 if epoch is not None:
@@ -115,6 +116,7 @@ class RouterService:
             queue_limit=router.queue_limit,
             reservation_ttl_s=router.reservation_ttl_s,
             late_share=router.late_share,
+            epoch=epoch,
         )
         self.core = RouterCore(settings, profiles)
         self.epoch = epoch

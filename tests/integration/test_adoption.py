@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from extra_service import extra_service
 from histories import History, violations
+from tracked_runs import check, follow, run_all, workflow
 from whole_cluster import chain, write_config
 
 from catenary.client import CatenaryError, Client, Reattach, RunHandle
@@ -22,19 +23,6 @@ from catenary.runtime.rpc import channel
 from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-WORKFLOW = """
-name: chain
-slo: {deadline: 60s}
-calls:
-  first: {model: MODEL, prompt: say something, max_tokens: TOKENS, ignore_eos: true}
-  second: {model: MODEL, prompt: "repeat {{ first.text }}", max_tokens: TOKENS, ignore_eos: true}
-output: "{{ second.text }}"
-"""
-
-
-def workflow(model: str = "fast", tokens: int = 200) -> str:
-    return WORKFLOW.replace("MODEL", model).replace("TOKENS", str(tokens))
 
 
 @pytest.fixture(scope="module")
@@ -47,30 +35,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def cluster(config: Path) -> AsyncIterator[Cluster]:
     async with Cluster(config) as cluster:
         yield cluster
-
-
-async def follow(handle: RunHandle, history: History) -> None:
-    try:
-        async for event in handle:
-            history.events.append((handle.sequence, event))
-    except CatenaryError as error:
-        history.error = str(error)
-
-
-async def run_all(client: Client, spec: str, num: int, prefix: str) -> tuple[list[History], list[asyncio.Task[None]]]:
-    histories, tasks = [], []
-    for number in range(num):
-        handle = await client.submit(spec, run_id=f"{prefix}-{number}", tokens=True)
-        history = History(handle.run_id)
-        histories.append(history)
-        tasks.append(asyncio.create_task(follow(handle, history)))
-    return histories, tasks
-
-
-async def check(client: Client, histories: list[History]) -> None:
-    kept = {history.run_id: (await client.get(history.run_id)).outcome for history in histories}
-    assert violations(histories, kept) == []
-    assert set(kept.values()) == {Outcome.SUCCEEDED}
 
 
 async def test_a_killed_gateway_s_runs_go_on_at_another_one(cluster: Cluster, config: Path) -> None:

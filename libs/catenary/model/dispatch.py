@@ -53,7 +53,8 @@ class Resident:
 
 @dataclass(slots=True)
 class ReplicaLoad:
-    """What a routing policy sees of one replica. ``prefixes`` holds hashes of prompt blocks sent there."""
+    """What a routing policy sees of one replica. ``prefixes`` holds hashes of prompt blocks sent there; ``num_foreign``
+    counts the calls that a former router placed."""
 
     worker_id: str
     address: str
@@ -62,18 +63,19 @@ class ReplicaLoad:
     lookahead: int
     residents: dict[str, Resident] = field(default_factory=dict)
     prefixes: dict[int, None] = field(default_factory=dict)
+    num_foreign: int = 0
 
     @property
     def num_placed(self) -> int:
-        return len(self.residents)
+        return len(self.residents) + self.num_foreign
 
     @property
     def free_seats(self) -> int:
-        return self.max_num_seqs - len(self.residents)
+        return self.max_num_seqs - self.num_placed
 
     @property
     def free_places(self) -> int:
-        return self.max_num_seqs + self.lookahead - len(self.residents)
+        return self.max_num_seqs + self.lookahead - self.num_placed
 
 
 @dataclass(frozen=True, slots=True)

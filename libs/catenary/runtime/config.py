@@ -175,7 +175,7 @@ class RouterConfig(Section):
     """Part of a pool's seats that late runs may hold while others wait."""
     pools_interval_s: Seconds = 0.1
     """How often the gateways hear of the pools."""
-    lease_ttl_s: Seconds = 2.0
+    lease_ttl_s: Seconds = 1.5
     """Without renewal for so long, a standby takes over."""
 
 
