@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -80,11 +79,3 @@ def test_an_interrupt_stops_everything_at_any_moment(config: Path, words: str) -
     assert demo.returncode == 130, output
     assert left(config.parent) == []
     assert not list(config.parent.glob("catenary-demo-*"))
-
-
-def test_an_interrupt_before_anything_is_started_ends_it_at_once(config: Path) -> None:
-    with start(config) as demo:
-        time.sleep(0.5)
-        demo.send_signal(signal.SIGINT)
-    assert demo.returncode == 130
-    assert left(config.parent) == []
