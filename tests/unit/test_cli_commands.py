@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 from fake_gateway import (
     Break,
     FakeGateway,
+    Hold,
     admitted,
     dead_address,
     ended,
@@ -226,6 +230,19 @@ def test_a_stream_that_cannot_be_taken_up_again_is_an_error_not_a_result(
     result = call(gateway, "run", spec, "--json")
     assert result.exit_code == 3
     assert answer(result)["error"]["code"] == "UNAVAILABLE"
+
+
+def test_an_interrupt_leaves_the_run_and_exits_with_130(gateway: FakeGateway, spec: str) -> None:
+    gateway.scripts = [[*good_run()[:4], Hold()]]
+    command = [sys.executable, "-m", "catenary.cli.main", "run", spec, "--address", gateway.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == ""
+    assert gateway.left.acquire(timeout=5)
 
 
 def test_runs_list_get_and_cancel(gateway: FakeGateway) -> None:

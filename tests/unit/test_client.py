@@ -203,6 +203,15 @@ async def test_taking_up_again_is_bounded(gateway: FakeGateway) -> None:
     assert len(gateway.sent(pb.WatchRunRequest)) == QUICK.attempts - 1
 
 
+async def test_streams_that_only_repeat_are_no_progress(gateway: FakeGateway) -> None:
+    start = good_run()[:2]
+    gateway.scripts = [[*start, Break()]] * 20
+    async with Client(gateway.address, reattach=QUICK) as client:
+        with pytest.raises(CatenaryError):
+            await events_of(client)
+    assert len(gateway.sent(pb.WatchRunRequest)) == QUICK.attempts - 1
+
+
 async def test_another_gateway_takes_over_and_gets_the_same_run_id(gateway: FakeGateway) -> None:
     dead = dead_address()
     gateway.scripts = [good_run()]

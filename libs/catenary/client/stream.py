@@ -123,13 +123,11 @@ class EventStream:
         self._call = stub.WatchRun(request)
 
     def _is_new(self, event: run_pb2.RunEvent) -> bool:
-        self._failures = 0
         self._begun = True
-        if event.sequence == 0:
-            return True
-        if event.sequence <= self.sequence:
+        if 0 < event.sequence <= self.sequence:
             return False
-        self.sequence = event.sequence
+        self._failures = 0
+        self.sequence = max(self.sequence, event.sequence)
         return True
 
     async def _break(self, failure: grpc.aio.AioRpcError | None) -> None:
