@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated
 
 import typer
@@ -121,9 +122,18 @@ def _table(page: RunPage) -> Table:
             _outcome(run),
             seconds(run.deadline_s) if run.deadline_s else "-",
             seconds(run.e2e_s),
-            f"{run.submit_time.astimezone():%m-%d %H:%M:%S}" if run.submit_time else "-",
+            _when(run.submit_time),
         )
     return table
+
+
+def _when(time: datetime.datetime | None) -> str:
+    """The time of today, the date of other days."""
+    if time is None:
+        return "-"
+    local = time.astimezone()
+    is_today = local.date() == datetime.datetime.now().astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d}"
 
 
 def _outcome(run: Run) -> Text:
