@@ -49,6 +49,10 @@ async def unavailable(context: Context, error: object) -> NoReturn:
     await abort(context, grpc.StatusCode.UNAVAILABLE, str(error), "STORE_UNAVAILABLE")
 
 
+async def no_room(context: Context, reason: str) -> NoReturn:
+    await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "REJECTED_CAPACITY")
+
+
 async def owner_lost(context: Context, run_id: str) -> NoReturn:
     message = f"the gateway that drove {run_id!r} is gone; another one takes the run over, try again"
     await abort(context, grpc.StatusCode.UNAVAILABLE, message, "OWNER_LOST")

@@ -53,6 +53,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
                 await refuse.taken(context, run_id)
         elif not self._shell.takes_runs:
             await refuse.unavailable(context, "the store is unreachable; runs already admitted go on")
+        elif self._shell.store_room.full:
+            await refuse.no_room(context, self._shell.store_room.full)
         else:
             known = self._shell.submit(event, digest, kept_request(request, event))
             await self._forget_refusal(known, run_id, digest, context)

@@ -68,6 +68,7 @@ from catenary_gateway.router_link import RouterLink
 from catenary_gateway.servicer import GatewayServicer
 from catenary_gateway.spans import RunSpans
 from catenary_gateway.specs import Specs, UnknownWorkflow
+from catenary_gateway.store_room import StoreRoom
 from catenary_gateway.submission import FieldError, parse_submission
 from catenary_gateway.tokenizing import Tokenizers, prefix_hashes
 from catenary_gateway.worker_links import WorkerLinks
@@ -116,6 +117,7 @@ class GatewayService:
         self.ownership = Ownership(self._redis, gateway_id, config.gateway.lease_ttl_s)
         self.presence = Presence(config.gateway.grace_s, self.cancel)
         self.peers = Peers()
+        self.store_room = StoreRoom(self._redis)
         self._adopter = Adopter(self.ownership, self.store, self._adopt)
         self._journal = RunJournal(self.store, FULL_RUNS, self._events_stored, self._fenced)
         self._tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
@@ -180,6 +182,7 @@ class GatewayService:
         for work in (
             self.ownership.keep(self._give_up_lost),
             self._adopter.run(),
+            self.store_room.follow(),
             self._router.run(),
             self._reports.run(),
             self._tick(),

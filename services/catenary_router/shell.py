@@ -28,6 +28,7 @@ TICK_S = 0.02
 PROFILE_INTERVAL_S = 2.0
 REGISTRY_INTERVAL_S = 0.25
 STOP_GRACE_S = 1.0
+LEASE_RETRY_S = 0.1
 
 
 class RouterService:
@@ -95,12 +96,11 @@ class RouterService:
     async def _lead(self) -> None:
         """Wait for the lease, route while it is held, wait again."""
         ttl_s = self._config.router.lease_ttl_s
+        lease = self._lease = Lease(self._redis, LEASE, self._router_id, advertised(self._server.address), ttl_s)
         while True:
-            lease = Lease(self._redis, LEASE, self._router_id, advertised(self._server.address), ttl_s)
             try:
                 epoch = await lease.acquire()
                 if epoch is not None:
-                    self._lease = lease
                     await self._route(lease, epoch)
             except (RedisError, OSError, TimeoutError) as error:
                 self._log.warning("store unreachable", error=str(error))
@@ -129,7 +129,7 @@ class RouterService:
                 ("ticks", self._tick()),
                 ("pools", self._publish_pools()),
                 ("profiles", self._follow_profiles()),
-                ("lease", lease.hold(self._lost)),
+                ("lease", self._stay(lease, epoch)),
             )
         ]
         try:
@@ -141,6 +141,27 @@ class RouterService:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stay(self, lease: Lease, epoch: int) -> None:
+        """Returns when another router leads, or this one under a new epoch.
+
+        While the store is out of reach the router goes on: nobody else can take the lease then; and if this router
+        alone is cut off from the store, the workers know its successor's epoch and refuse its own.
+        """
+        held: int | None = epoch
+        while held in (epoch, None):
+            if held == epoch:
+                await lease.hold(lambda: self._log.warning("lease not renewed", epoch=epoch))
+            else:
+                await asyncio.sleep(LEASE_RETRY_S)
+            held = await self._held_epoch(lease)
+
+    async def _held_epoch(self, lease: Lease) -> int | None:
+        """0 where another router holds the lease, None where the store does not answer."""
+        try:
+            return await lease.acquire() or 0
+        except (RedisError, OSError, TimeoutError):
+            return None
 
     def _lost(self) -> None:
         if self.epoch is not None:

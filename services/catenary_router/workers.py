@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import grpc
 import structlog
+from redis.exceptions import RedisError
 
 from catenary.core.router import RouterEvent, SnapshotArrived, WorkerLost
 from catenary.runtime.rpc import channel
@@ -18,7 +19,11 @@ RETRY_S = 0.2
 
 
 class WorkerWatcher:
-    """Follows the registry every ``interval_s`` seconds and feeds what the workers say to ``handle``."""
+    """Follows the registry every ``interval_s`` seconds and feeds what the workers say to ``handle``.
+
+    A worker that the registry lacks is followed while its stream lasts: after the store was out of reach, all entries
+    have expired until their workers publish themselves again.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class WorkerWatcher:
         self._interval_s = interval_s
         self._handle = handle
         self._tasks: dict[WorkerEntry, asyncio.Task[None]] = {}
+        self._heard: set[WorkerEntry] = set()
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -41,14 +47,16 @@ class WorkerWatcher:
             while True:
                 try:
                     await self._follow(await self._registry.list())
-                except (OSError, TimeoutError) as error:
+                except (RedisError, OSError, TimeoutError) as error:
                     self._log.warning("worker registry unreachable", error=str(error))
                 await asyncio.sleep(self._interval_s)
         finally:
             await self._stop(list(self._tasks))
 
     async def _follow(self, entries: list[WorkerEntry]) -> None:
-        await self._stop([known for known in self._tasks if known not in entries])
+        listed = {entry.worker_id for entry in entries}
+        kept = {entry for entry in self._heard if entry.worker_id not in listed}
+        await self._stop([known for known in self._tasks if known not in entries and known not in kept])
         for entry in entries:
             if entry not in self._tasks:
                 self._tasks[entry] = asyncio.create_task(self._watch(entry), name=f"worker {entry.worker_id}")
@@ -66,9 +74,11 @@ class WorkerWatcher:
             while True:
                 try:
                     async for response in stub.WatchSnapshots(request):
+                        self._heard.add(entry)
                         self._handle(SnapshotArrived(worker_from_proto(response.snapshot)))
                 except grpc.RpcError as error:
                     self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
                 finally:
+                    self._heard.discard(entry)
                     self._handle(WorkerLost(entry.worker_id))
                 await asyncio.sleep(RETRY_S)

@@ -14,7 +14,7 @@ import grpc
 from catenary.runtime.config import load_config
 from catenary.runtime.embedded import EmbeddedStore, EmbeddedStoreError
 from catenary.runtime.guard import Guard
-from catenary.runtime.kept_service import KeepSettings, KeptService, ServiceChanged
+from catenary.runtime.kept_service import KeepSettings, KeptService, ServiceChanged, ServiceState
 from catenary.runtime.launch import SERVICES, Addresses, service_commands
 from catenary.runtime.ports import AddressError, settle_addresses
 from catenary.runtime.process import ChildError
@@ -60,6 +60,7 @@ class Cluster:
         self._store_url = self.config.store.url
         self._services: dict[str, KeptService] = {}
         self._provisioner: grpc.aio.Channel | None = None
+        self._store_keeper: asyncio.Task[None] | None = None
         self._addresses: Addresses | None = None
 
     @property
@@ -71,6 +72,11 @@ class Cluster:
     @property
     def store_url(self) -> str:
         return self._store_url
+
+    @property
+    def store_pid(self) -> int:
+        """Process id of the embedded store; 0 where none runs."""
+        return 0 if self._store is None else self._store.pid or 0
 
     @property
     def log_dir(self) -> Path:
@@ -161,9 +167,26 @@ class Cluster:
                 await service.stop(_STOP_GRACE_S + workers_s)
         await asyncio.to_thread(self.scope.kill)
         await self._guard.stop()
+        if self._store_keeper is not None:
+            await _cancelled([self._store_keeper])
+            self._store_keeper = None
         if self._store is not None:
             await asyncio.to_thread(self._store.stop)
             self._store = None
+
+    async def _keep_store(self, store: EmbeddedStore) -> None:
+        """Start the server again when it has ended; its data is in its folder."""
+        while True:
+            await asyncio.sleep(_POLL_S)
+            if store.pid is not None:
+                continue
+            self._on_change(ServiceChanged("store", ServiceState.BACKING_OFF, self._store_url, "ended; starts again"))
+            try:
+                store.start()
+            except (EmbeddedStoreError, OSError) as error:
+                self._on_change(ServiceChanged("store", ServiceState.FAILED, self._store_url, str(error)))
+                continue
+            self._on_change(ServiceChanged("store", ServiceState.READY, self._store_url))
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -185,6 +208,7 @@ class Cluster:
         if self.config.store.url == EMBEDDED:
             self._store = EmbeddedStore(self.config.store.data_dir, self.config.store.max_memory_mb)
             self._store_url = self._store.start()
+            self._store_keeper = asyncio.create_task(self._keep_store(self._store), name="keeper of the store")
         self.log_dir.mkdir(parents=True, exist_ok=True)
         await self._guard.start()
         self._provisioner = channel(self._addresses.provisioner)

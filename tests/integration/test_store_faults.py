@@ -1,0 +1,110 @@
+"""The store is killed, out of reach or full while runs are under way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from tracked_runs import check, run_all, workflow
+from whole_cluster import write_config
+
+from catenary.client import CatenaryError, Client
+from catenary.model.outcome import Outcome
+from catenary.runtime.cluster import Cluster
+from catenary.runtime.store.connection import connect
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
+    async with Cluster(write_config(tmp_path_factory.mktemp("faults"))) as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(cluster: Cluster) -> AsyncIterator[Client]:
+    async with Client(cluster.addresses.gateway) as client:
+        await submitted(client, "takes-runs", 30.0)
+        yield client
+
+
+async def submitted(client: Client, run_id: str, within_s: float) -> None:
+    """Submit until a run is taken."""
+    async with asyncio.timeout(within_s):
+        while True:
+            try:
+                await client.run(workflow(tokens=4), run_id=run_id)
+                return
+            except CatenaryError:
+                await asyncio.sleep(0.1)
+
+
+async def test_a_killed_store_comes_back_and_nothing_is_lost(cluster: Cluster, client: Client) -> None:
+    ended = [await client.run(workflow(tokens=4), run_id=f"before-{number}") for number in range(5)]
+    histories, tasks = await run_all(client, workflow("slow", 40), 8, "killed-store")
+    await asyncio.sleep(0.3)
+    os.kill(cluster.store_pid, signal.SIGKILL)
+    await asyncio.gather(*tasks)
+    await check(client, histories)
+    for run in ended:
+        assert (await client.get(run.run_id)).output == run.output
+    await submitted(client, "after-kill", 15.0)
+
+
+async def test_while_the_store_does_not_answer_admitted_runs_go_on_and_new_ones_are_refused(
+    cluster: Cluster, client: Client
+) -> None:
+    histories, tasks = await run_all(client, workflow("slow", 50), 8, "paused-store")
+    await asyncio.sleep(0.3)
+    pid = cluster.store_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(3.0)
+        with pytest.raises(CatenaryError) as caught:
+            await client.submit(workflow(), run_id="refused")
+        assert (caught.value.code.name, caught.value.reason) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
+        seconds = [
+            tokens.ref.name for history in histories for _, tokens in history.events if hasattr(tokens, "offset")
+        ]
+        await asyncio.sleep(2.0)
+        later = [tokens.ref.name for history in histories for _, tokens in history.events if hasattr(tokens, "offset")]
+        assert later.count("second") > seconds.count("second")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.gather(*tasks)
+    await check(client, histories)
+    await submitted(client, "after-pause", 15.0)
+
+
+async def test_a_full_store_refuses_new_runs_and_admitted_ones_end(cluster: Cluster, client: Client) -> None:
+    redis = connect(cluster.store_url)
+    histories, tasks = await run_all(client, workflow("slow", 30), 4, "full-store")
+    used = int((await redis.info("memory"))["used_memory"])
+    await redis.config_set("maxmemory", str(round(used * 1.05)))
+    await asyncio.sleep(1.2)
+    with pytest.raises(CatenaryError) as caught:
+        await client.submit(workflow(), run_id="no-room")
+    assert (caught.value.code.name, caught.value.reason) == ("RESOURCE_EXHAUSTED", "REJECTED_CAPACITY")
+    await asyncio.gather(*tasks)
+    await redis.config_set("maxmemory", str(512 << 20))
+    await redis.aclose()
+    await check(client, histories)
+    await submitted(client, "room-again", 15.0)
+
+
+async def test_a_write_that_the_full_store_refuses_is_made_when_there_is_room(cluster: Cluster, client: Client) -> None:
+    redis = connect(cluster.store_url)
+    histories, tasks = await run_all(client, workflow("slow", 10), 4, "refused-write")
+    await redis.config_set("maxmemory", "1")
+    await asyncio.sleep(2.5)
+    assert all(history.outcome is None for history in histories)
+    await redis.config_set("maxmemory", str(512 << 20))
+    await redis.aclose()
+    await asyncio.gather(*tasks)
+    await check(client, histories)
+    assert {history.outcome for history in histories} == {Outcome.SUCCEEDED}
