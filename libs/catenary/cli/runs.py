@@ -133,7 +133,7 @@ def _when(time: datetime.datetime | None) -> str:
         return "-"
     local = time.astimezone()
     is_today = local.date() == datetime.datetime.now().astimezone().date()
-    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d}"
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%b %d}"
 
 
 def _outcome(run: Run) -> Text:
