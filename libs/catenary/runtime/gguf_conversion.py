@@ -25,7 +25,12 @@ class ConversionError(Exception):
 def convert_in_subprocess(gguf: Path, folder: Path, progress: Progress) -> None:
     """Run ``convert_gguf`` in a process that ends with this one. Blocks; raises ConversionError."""
     command = [sys.executable, "-m", "catenary.runtime.gguf_conversion", str(gguf), str(folder)]
-    environment = {**os.environ, "TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "CATENARY_PARENT": str(os.getpid())}
+    environment = {
+        **os.environ,
+        "TQDM_DISABLE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "CATENARY_PARENT": str(os.getpid()),
+    }
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
     ) as process:
@@ -46,6 +51,7 @@ def convert_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
     progress("loading libraries", 0.05)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+
     progress("reading the tokenizer", 0.4)
     tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
     progress("reading the weights", 0.6)
