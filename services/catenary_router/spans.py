@@ -15,7 +15,7 @@ def record_decision(action: RouterAction, now: float) -> None:
         return
     end_ns = time.time_ns()
     start_ns = end_ns - max(0, round((now - call.ready_at) * 1e9))
-    attributes = {
+    attributes: dict[str, str | int | float] = {
         "gen_ai.request.model": call.model,
         "catenary.call_id": call.call_id,
         "catenary.attempt": call.attempt,

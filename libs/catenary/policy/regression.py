@@ -24,7 +24,7 @@ def fit(rows: Sequence[Features], values: Sequence[float]) -> Features | None:
 
 
 def predict(weights: Features, row: Features) -> float:
-    return sum(map(mul, weights, row))
+    return float(sum(map(mul, weights, row)))
 
 
 def _solve(matrix: list[list[float]]) -> Features | None:

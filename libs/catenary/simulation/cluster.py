@@ -35,6 +35,7 @@ from catenary.core.router import (
     WorkerLost,
 )
 from catenary.model.compiled import CompiledWorkflow
+from catenary.model.dispatch import QueuedCall
 from catenary.model.profile import EngineProfile
 from catenary.model.run import Run, RunRefused
 from catenary.model.worker import ReplicaState
@@ -170,7 +171,7 @@ class Cluster:
         )
 
     @staticmethod
-    def _anchored(message: Offer, shift_s: float) -> Offer | object:
+    def _anchored(message: Offer, shift_s: float) -> QueuedCall:
         call = message.call
         if not shift_s:
             return call

@@ -12,7 +12,8 @@ from catenary.core.progress import RunProgress
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.outcome import PriorityClass
 from catenary.model.workflow import Limits
-from catenary.policy.slack import PathCall, Span, longest, tails
+from catenary.policy.slack import PathCall, longest, tails
+from catenary.policy.span import Span
 
 
 @dataclass(frozen=True, slots=True)
