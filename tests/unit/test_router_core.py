@@ -229,3 +229,10 @@ def test_reservations_never_exceed_the_places_and_no_call_is_placed_twice(routin
                 placed[action.call.call_id] = action.worker_id
         for load in core.pools["m"].replicas.values():
             assert load.num_placed <= load.max_num_seqs + load.lookahead
+
+
+def test_a_replica_set_aside_counts_as_one_on_its_way() -> None:
+    core = router()
+    core.handle(worker("w0", reserved=True), 0.0)
+    (pool,) = core.pool_states(0.0)
+    assert (pool.num_replicas, pool.num_starting, pool.ready_in_s) == (0, 1, 0.0)

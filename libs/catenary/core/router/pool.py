@@ -85,7 +85,7 @@ class Pool:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
         if not replica.takes_calls:
             self.starting.pop(worker.worker_id, None)
-            if replica.state is ReplicaState.LOADING:
+            if replica.state is ReplicaState.LOADING or (replica.state is ReplicaState.AWAKE and replica.reserved):
                 self.starting[worker.worker_id] = replica
             return self._leave(worker.worker_id, keep_residents=replica.state is ReplicaState.DRAINING)
         self.starting.pop(worker.worker_id, None)
@@ -115,7 +115,8 @@ class Pool:
             for load in self.replicas.values()
             for resident in load.residents.values()
         )
-        starts = [max(0.0, self.profile.start_s * (1 - r.load_progress)) for r in self.starting.values()]
+        loading = [replica for replica in self.starting.values() if not replica.reserved]
+        starts = [max(0.0, self.profile.start_s * (1 - replica.load_progress)) for replica in loading]
         return PoolState(
             model=self.model,
             num_replicas=len(self.replicas),
