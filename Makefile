@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check protos docs format
+.PHONY: help setup demo test test-fast drills check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -19,6 +19,9 @@ test: setup  ## Everything: unit, integration, simulation, then real engines
 
 test-fast: setup  ## The tests that need no real engine
 	@$(BIN)/pytest tests/unit tests/integration tests/simulation
+
+drills: setup  ## Random faults under load for twenty minutes (CATENARY_TEST_FAULTS, CATENARY_TEST_SEED)
+	@CATENARY_TEST_FAULTS=$${CATENARY_TEST_FAULTS:-300} $(BIN)/pytest tests/integration/test_drill.py -s
 
 check: setup  ## Format, lint, types, import contracts, generated files
 	@$(BIN)/ruff format --check --quiet .

@@ -20,6 +20,8 @@ from catenary_gateway.refusals import Context, owner_lost, unavailable, unknown_
 if TYPE_CHECKING:
     from catenary_gateway.shell import GatewayService
 
+MAX_SEQUENCE = 2**62
+
 Events = Sequence[run_pb2.RunEvent]
 
 
@@ -77,7 +79,8 @@ class Follower:
 
     async def _stored_events(self, request: pb.WatchRunRequest, context: Context) -> Events:
         try:
-            events = await self._shell.store.events(request.run_id, request.after_sequence)
+            after = min(request.after_sequence, MAX_SEQUENCE)
+            events = await self._shell.store.events(request.run_id, after)
         except (RedisError, StoreError, OSError) as error:
             await unavailable(context, error)
         return [run_pb2.RunEvent.FromString(event) for event in events]

@@ -10,10 +10,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from catenary.runtime.parse_guard import ParseGuard
+
 DOMAIN = "catenary"
 MAX_MESSAGE_BYTES = 16 << 20
 _STATUS_KEY = "grpc-status-details-bin"
 _PING_MS = 2_000
+_MAX_TEXT = 1_500
 
 
 class RpcErrorInfo(NamedTuple):
@@ -46,11 +49,12 @@ class GrpcServer:
         self._names: list[str] = []
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
+            interceptors=[ParseGuard(_refuse_unparsed)],
             options=[
                 *_options(max_message_bytes),
                 ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS // 2),
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
@@ -95,6 +99,11 @@ class GrpcServer:
         await self._server.stop(grace_s)
 
 
+async def _refuse_unparsed(context: grpc.aio.ServicerContext[Any, Any], problem: str) -> None:
+    message = f"the request is no message of this service: {problem}"
+    await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, "INVALID_ARGUMENT")
+
+
 def channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Channel:
     """A channel that reconnects for ever, at most one second between attempts."""
     return grpc.aio.insecure_channel(
@@ -116,11 +125,20 @@ async def abort(
     reason: str,
     metadata: Mapping[str, str] | None = None,
 ) -> NoReturn:
-    """End an RPC with ``code`` and a google.rpc.ErrorInfo that carries ``reason`` and ``metadata``."""
+    """End an RPC with ``code`` and a google.rpc.ErrorInfo that carries ``reason`` and ``metadata``.
+
+    Long texts are cut: peers take 8 KiB of trailing metadata, in which the message stands twice.
+    """
+    message = _cut(message)
+    texts = {key: _cut(value) for key, value in (metadata or {}).items()}
     status = status_pb2.Status(code=code.value[0], message=message)
-    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata or {}))
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=texts))
     await context.abort(code, message, ((_STATUS_KEY, status.SerializeToString()),))
     raise AssertionError("abort returned")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}... ({len(text)} characters)"
 
 
 def error_info(error: grpc.RpcError) -> RpcErrorInfo:

@@ -1,0 +1,71 @@
+"""Requests that are no messages are refused like any other wrong value."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+
+@dataclass(frozen=True, slots=True)
+class _Unparsed:
+    problem: str
+
+
+Refuse = Callable[[grpc.aio.ServicerContext[Any, Any], str], Awaitable[Any]]
+
+
+class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore]
+    """gRPC answers bytes that it cannot parse with INTERNAL, the code of a defect of the server. ``refuse`` ends the
+    RPC as the caller's fault instead. Streams of requests are left alone."""
+
+    def __init__(self, refuse: Refuse) -> None:
+        self._refuse = refuse
+        self._guarded: dict[str, Any] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        method = handler_call_details.method
+        if method not in self._guarded:
+            handler = await continuation(handler_call_details)
+            if handler is None:
+                return None
+            self._guarded[method] = self._guard(handler)
+        return self._guarded[method]
+
+    def _guard(self, handler: Any) -> Any:
+        if handler.request_streaming:
+            return handler
+
+        def parse(content: bytes) -> Any:
+            try:
+                return handler.request_deserializer(content)
+            except DecodeError as error:
+                return _Unparsed(str(error))
+
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._stream(handler), parse, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(self._unary(handler), parse, handler.response_serializer)
+
+    def _stream(self, handler: Any) -> Any:
+        async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            if isinstance(request, _Unparsed):
+                await self._refuse(context, request.problem)
+            async for response in handler.unary_stream(request, context):
+                yield response
+
+        return behave
+
+    def _unary(self, handler: Any) -> Any:
+        async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            if isinstance(request, _Unparsed):
+                await self._refuse(context, request.problem)
+            return await handler.unary_unary(request, context)
+
+        return behave
