@@ -25,6 +25,7 @@ from catenary_profiler.driver import EngineDriver
 from catenary_profiler.failure import ProfileFailed
 from catenary_profiler.memory import ProcessMemory
 from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
+from catenary_profiler.sleeping import SleepTimes, measure_sleep
 
 WARM_UP_TOKENS = 4
 
@@ -70,14 +71,30 @@ class Measurement:
             ProcessMemory(self._provisioner, replica.worker_id) as processes,
         ):
             snapshot = await watch.idle(timeout_s)
+            sleep = await self._sleep(replica, snapshot, report)
             session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
-        peak_bytes = processes.peak_bytes if self._on_cpu(replica.worker_id) else watch.peak_bytes
-        base = self._base(replica, snapshot, watch.worker.accelerator, peak_bytes)
+        on_cpu = self._on_cpu(replica.worker_id)
+        peak_bytes = processes.peak_bytes if on_cpu else snapshot.memory_bytes or watch.peak_bytes
+        base = replace(
+            self._base(replica, snapshot, watch.worker.accelerator, peak_bytes),
+            first_sleep_s=sleep.first_s,
+            sleep_s=sleep.again_s,
+            wake_s=sleep.wake_s,
+        )
         try:
             fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
         except ValueError as error:
             raise ProfileFailed(grpc.StatusCode.FAILED_PRECONDITION, f"{model}: {error}", "BOUNDS") from error
         return await self._archive.keep(fitted)
+
+    async def _sleep(
+        self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, report: Callable[[Progress], None]
+    ) -> SleepTimes:
+        """Before the grid, so that the lease is extended by a replica that is awake. vLLM on a CPU cannot sleep."""
+        if self._on_cpu(replica.worker_id):
+            return SleepTimes()
+        report(Progress(0, 0, "sleeping and waking"))
+        return await measure_sleep(replica, snapshot.generation)
 
     async def _measure(
         self,

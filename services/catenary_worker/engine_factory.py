@@ -64,7 +64,7 @@ class EngineFactory:
             device_variable=self._config.provisioner.device_variable,
             otlp_endpoint=self._config.telemetry.otlp_endpoint,
         )
-        return VllmEngine(settings, self._processes, self._start_times)
+        return VllmEngine(settings, self._processes, self._start_times, self._accelerator)
 
     async def prefetch(self, name: str) -> int:
         """Bytes of the model's weights once they are on this node. Raises CommandRefused."""

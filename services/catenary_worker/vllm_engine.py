@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.runtime.clock import now
 from catenary.runtime.models import ModelSourceError, resolve_source
+from catenary_worker.accelerator import Accelerator
 from catenary_worker.daemon_thread import in_daemon_thread
 from catenary_worker.engine import EngineCall, EngineError, EngineListener
 from catenary_worker.engine_processes import EngineProcesses
@@ -27,8 +29,11 @@ _GIVE_UP_AFTER_S = 2.0
 class VllmEngine:
     """One AsyncLLM and its processes, which are all in one scope."""
 
-    def __init__(self, settings: VllmSettings, processes: EngineProcesses, start_times: StartTimes) -> None:
+    def __init__(
+        self, settings: VllmSettings, processes: EngineProcesses, start_times: StartTimes, accelerator: Accelerator
+    ) -> None:
         self._settings = settings
+        self._accelerator = accelerator
         self._processes = processes
         self._scope = processes.scope(settings.model)
         self._start_times = start_times
@@ -41,6 +46,7 @@ class VllmEngine:
 
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
+        free_bytes = await self._free_bytes()
         began = now()
         self._build_thread = in_daemon_thread(self._build, f"start of {self._settings.model}")
         try:
@@ -52,7 +58,7 @@ class VllmEngine:
             raise EngineError(f"vLLM did not start: {type(error).__name__}: {error}") from error
         self._start_times.note(self._settings.model, now() - began)
         self._liveness = asyncio.create_task(self._watch(), name=f"liveness of {self._settings.model}")
-        return facts
+        return replace(facts, memory_bytes=max(0, free_bytes - await self._free_bytes()))
 
     def submit(self, call: EngineCall) -> None:
         run = VllmCall(call, self._llm, self._listener, self._stats)
@@ -101,6 +107,13 @@ class VllmEngine:
                 return
             await asyncio.to_thread(self._scope.kill)
             await asyncio.wait((build,), timeout=_LIVENESS_S)
+
+    async def _free_bytes(self) -> int:
+        """Of the accelerator, on which nothing else starts or sleeps now; 0 on a CPU, whose memory is everybody's."""
+        if self._settings.on_cpu:
+            return 0
+        await self._accelerator.refresh()
+        return self._accelerator.free_bytes
 
     def _done(self, run: VllmCall) -> None:
         self._tasks.pop(run.call.handle, None)

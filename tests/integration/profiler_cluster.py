@@ -40,6 +40,8 @@ class SmallWorker(WorkerServiceServicer):
         self.prompts: list[tuple[int, ...]] = []
         self.aborted: list[str] = []
         self.fail_after = 1_000_000
+        self.num_sleeps = 0
+        self.can_sleep = True
 
     async def WatchSnapshots(
         self, request: pb.WatchSnapshotsRequest, context: Context
@@ -51,6 +53,18 @@ class SmallWorker(WorkerServiceServicer):
             snapshot.replicas.append(self.replica)
             yield pb.WatchSnapshotsResponse(snapshot=snapshot)
             await asyncio.sleep(0.02)
+
+    async def SleepModel(self, request: pb.SleepModelRequest, context: Context) -> pb.SleepModelResponse:
+        """The first sleep takes 60 ms, later ones 10 ms."""
+        if not self.can_sleep:
+            await abort(context, grpc.StatusCode.FAILED_PRECONDITION, "it cannot sleep", "FAILED_PRECONDITION")
+        await asyncio.sleep(0.01 if self.num_sleeps else 0.06)
+        self.num_sleeps += 1
+        return pb.SleepModelResponse()
+
+    async def WakeModel(self, request: pb.WakeModelRequest, context: Context) -> pb.WakeModelResponse:
+        await asyncio.sleep(0.02)
+        return pb.WakeModelResponse()
 
     async def Generate(
         self, requests: AsyncIterator[pb.GenerateRequest], context: Context

@@ -88,6 +88,21 @@ async def test_the_fit_is_the_engine_and_the_replica_goes_back(
     assert load_profile_file(config.profiler.profiles_dir / "small--test-cpu-1.json") == found
 
 
+async def test_sleep_and_wake_are_timed_and_the_first_sleep_apart(profiler: ProfilerServiceStub) -> None:
+    found = profile_from_proto((await measure(profiler))[-1].profile)
+    assert found.first_sleep_s > found.sleep_s >= 0.01
+    assert found.wake_s >= 0.02
+
+
+async def test_an_engine_that_cannot_sleep_is_measured_all_the_same(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
+    provisioner.worker.can_sleep = False
+    found = profile_from_proto((await measure(profiler))[-1].profile)
+    assert (found.first_sleep_s, found.sleep_s, found.wake_s) == (0, 0, 0)
+    assert found.step_base_s > 0
+
+
 async def test_no_prompt_is_sent_twice(profiler: ProfilerServiceStub, provisioner: SmallProvisioner) -> None:
     await measure(profiler)
     assert len({prompt[:16] for prompt in provisioner.worker.prompts}) == len(provisioner.worker.prompts)

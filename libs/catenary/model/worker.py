@@ -48,6 +48,7 @@ class Replica:
     kv_capacity_tokens: int = 0
     engine: str = ""
     load_progress: float = 0.0
+    memory_bytes: int = 0
 
     @property
     def takes_calls(self) -> bool:

@@ -31,11 +31,12 @@ class ReplicaSettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What is known of an engine once it is up. Zero means unknown."""
+    """What is known of an engine once it is up. Zero means unknown; ``memory_bytes`` is what its start took."""
 
     max_model_len: int = 0
     weights_bytes: int = 0
     kv_capacity_tokens: int = 0
+    memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class ReplicaRecord:
             kv_capacity_tokens=facts.kv_capacity_tokens,
             engine=settings.engine,
             load_progress=self._load_progress(now),
+            memory_bytes=facts.memory_bytes,
         )
 
     def _load_progress(self, now: float) -> float:
