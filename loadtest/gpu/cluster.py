@@ -1,0 +1,90 @@
+"""The running cluster as the scripts see it: readiness, and commands to the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import grpc
+
+from catenary.runtime.config import Config, load_config
+from catenary.runtime.readiness import missing
+from catenary.runtime.rpc import channel
+from catenary.v1 import provisioner_service_pb2, worker_service_pb2
+from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
+from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
+
+POLL_S = 0.5
+
+
+async def wait_ready(config_path: Path, timeout_s: float) -> provisioner_service_pb2.Plan:
+    """Waits until every replica is awake; raises RuntimeError with what lacks, at once where an engine is dead."""
+    config = load_config(config_path)
+    give_up_at = time.monotonic() + timeout_s
+    lacks = ["the provisioner does not answer"]
+    async with channel(config.provisioner.address) as connection:
+        stub = ProvisionerServiceStub(connection)
+        while time.monotonic() < give_up_at:
+            try:
+                answer = await stub.GetPlan(provisioner_service_pb2.GetPlanRequest(), timeout=5)
+            except grpc.RpcError:
+                await asyncio.sleep(POLL_S)
+                continue
+            lacks = list(missing(answer.plan, config.workers))
+            if not lacks:
+                return answer.plan
+            dead = [
+                f"{replica.model}: {replica.error}"
+                for worker in answer.plan.workers
+                for replica in worker.snapshot.replicas
+                if replica.state == worker_service_pb2.REPLICA_STATE_DEAD and replica.error
+            ]
+            if dead:
+                raise RuntimeError("\n".join(dead))
+            await asyncio.sleep(POLL_S)
+    raise RuntimeError("\n".join(lacks))
+
+
+class WorkerCommands:
+    """Sleep and wake of one worker's models, each timed in seconds from the decision to the answer."""
+
+    def __init__(self, stub: WorkerServiceStub) -> None:
+        self._stub = stub
+
+    async def sleep(self, model: str, level: int = 1, mode: str = "FREEZE") -> float:
+        began = time.monotonic()
+        request = worker_service_pb2.SleepModelRequest(model=model, level=level, mode=f"SLEEP_MODE_{mode}")
+        await self._stub.SleepModel(request)
+        return time.monotonic() - began
+
+    async def wake(self, model: str) -> float:
+        began = time.monotonic()
+        await self._stub.WakeModel(worker_service_pb2.WakeModelRequest(model=model))
+        return time.monotonic() - began
+
+    async def wake_surely(self, model: str, timeout_s: float = 30.0) -> None:
+        """Wake a model that may be on its way to sleep."""
+        give_up_at = time.monotonic() + timeout_s
+        while True:
+            try:
+                await self.wake(model)
+                return
+            except grpc.RpcError:
+                if time.monotonic() > give_up_at:
+                    raise
+                await asyncio.sleep(0.1)
+
+    async def snapshot(self) -> worker_service_pb2.WorkerSnapshot:
+        call = self._stub.WatchSnapshots(worker_service_pb2.WatchSnapshotsRequest(watcher_id="loadtest"))
+        try:
+            async for response in call:
+                return response.snapshot
+        finally:
+            call.cancel()
+        raise RuntimeError("the worker sends no snapshot")
+
+
+def worker_address(plan: provisioner_service_pb2.Plan, config: Config) -> str:
+    name = config.workers[0].id
+    return str(next(worker.snapshot.address for worker in plan.workers if worker.worker_id == name))
