@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 
+SPEED_SPREAD = 0.15
+"""Standard deviation of an engine's speed over a call, relative to what the moment lets expect: others come and go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from catenary.model.dispatch import NEVER, PoolState
 from catenary.policy.ordering.triage import Claim, keep
@@ -34,15 +35,13 @@ class Demand:
         for call in path:
             if call.work_s <= 0:
                 continue
-            rest = then(call.span, after[call.name])
-            start = deadline - rest.median - self._margin * rest.deviation
+            work_s = call.work_s * call.probability
+            claim = Claim.of(run_id, then(call.span, after[call.name]), deadline, work_s, 0.0, self._margin)
             known = found.get(call.model)
-            work = call.work_s * call.probability
-            found[call.model] = (
-                Claim(run_id, start, work)
-                if known is None
-                else Claim(run_id, min(start, known.latest_start), known.work_s + work)
-            )
+            if known is not None:
+                first = min(known, claim, key=lambda entry: entry.latest_start)
+                claim = replace(first, work_s=known.work_s + work_s)
+            found[call.model] = claim
         return [(entry, model) for model, entry in found.items()]
 
     def placed(self, run_id: str, model: str) -> None:

@@ -12,7 +12,7 @@ from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel
-from catenary.policy.prediction import Traffic, engine_work_s, loaded_step_s
+from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
 from catenary.policy.regression import Features
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span, of_many
@@ -21,7 +21,6 @@ BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
 MAX_KEYS = 4096
 MAX_STAGES = 3
-SPEED_SPREAD = 0.15
 
 
 class Forecaster:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
@@ -11,6 +9,7 @@ from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
 from catenary.policy.ordering.triage import Claim
 from catenary.policy.prediction import (
+    SPEED_SPREAD,
     Traffic,
     duration_s,
     engine_work_s,
@@ -18,7 +17,7 @@ from catenary.policy.prediction import (
     remaining_tokens,
     seat_work_s,
 )
-from catenary.policy.span import Z90
+from catenary.policy.span import Z90, ZERO, Span
 
 SMOOTHING = 0.05
 
@@ -137,17 +136,16 @@ class Pool:
         return duration_s(self.profile, call.prompt_tokens, output_tokens, self.profile.max_num_seqs, self.traffic)
 
     def claim(self, call: QueuedCall, key: float) -> Claim:
-        """What a waiting call asks of the pool, its latest start early enough to be in time with the margin set."""
+        """What a waiting call asks of the pool."""
+        work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean)
         if call.latest_finish == NEVER:
-            return Claim(call.call_id, NEVER, self._work_s(call), key)
-        own = self.predicted_s(call, call.output.q50)
-        own_spread = self.predicted_s(call, call.output.q90) - own
-        rest_spread = call.lost_finish - call.latest_finish
-        reserve = self.settings.triage_margin * math.hypot(own_spread, rest_spread) / Z90
-        return Claim(call.call_id, call.latest_finish - own - reserve, self._work_s(call), key)
-
-    def _work_s(self, call: QueuedCall) -> float:
-        return engine_work_s(self.profile, call.prompt_tokens, call.output.mean)
+            return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key)
+        own_s = self.predicted_s(call, call.output.mean)
+        own_spread_s = (self.predicted_s(call, call.output.q90) - self.predicted_s(call, call.output.q50)) / Z90
+        rest_spread_s = (call.lost_finish - call.latest_finish) / Z90
+        mean_s = own_s + call.deadline - call.latest_finish
+        variance = own_spread_s**2 + rest_spread_s**2 + (SPEED_SPREAD * own_s) ** 2
+        return Claim.of(call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin)
 
     def _leave(self, worker_id: str, *, keep_residents: bool) -> list[Resident]:
         load = self.replicas.pop(worker_id, None)
