@@ -21,6 +21,7 @@ class _Pending:
     events: list[bytes] = field(default_factory=list)
     num_stored: int = 0
     in_flight: bool = False
+    sent_at: float = 0.0
     header: bytes | None = None
     on_final: Callable[[], None] | None = None
 
@@ -41,12 +42,14 @@ class RunJournal:
         limit: int,
         on_stored: Callable[[str, int], None],
         on_fenced: Callable[[str], None],
+        on_latency: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """``on_stored`` gets a run and the number of its last stored event."""
+        """``on_stored`` gets a run and the number of its last stored event; ``on_latency`` the seconds of an append."""
         self._store = store
         self._limit = limit
         self._on_stored = on_stored
         self._on_fenced = on_fenced
+        self._on_latency = on_latency
         self._pending: dict[str, _Pending] = {}
         self._dirty: set[str] = set()
         self._scheduled = False
@@ -116,6 +119,7 @@ class RunJournal:
     def _send(self, run_id: str, pending: _Pending) -> None:
         sent = len(pending.events)
         pending.in_flight = True
+        pending.sent_at = asyncio.get_running_loop().time()
         final = pending.on_final is not None
         future = self._store.append(
             run_id,
@@ -143,6 +147,7 @@ class RunJournal:
             self.forget(run_id)
             self._on_fenced(run_id)
             return
+        self._on_latency(asyncio.get_running_loop().time() - pending.sent_at)
         del pending.events[:sent]
         self._num_waiting -= sent
         pending.num_stored += sent

@@ -60,6 +60,7 @@ from catenary_gateway.adopter import Adopter
 from catenary_gateway.adoption import adopted, unreadable
 from catenary_gateway.feeds import Feed
 from catenary_gateway.journal import RunJournal
+from catenary_gateway.metrics import GatewayMetrics
 from catenary_gateway.ownership import Ownership
 from catenary_gateway.peers import Peers
 from catenary_gateway.presence import Presence
@@ -118,8 +119,9 @@ class GatewayService:
         self.presence = Presence(config.gateway.grace_s, self.cancel)
         self.peers = Peers()
         self.store_room = StoreRoom(self._redis)
+        self.metrics = GatewayMetrics()
         self._adopter = Adopter(self.ownership, self.store, self._adopt)
-        self._journal = RunJournal(self.store, FULL_RUNS, self._events_stored, self._fenced)
+        self._journal = RunJournal(self.store, FULL_RUNS, self._events_stored, self._fenced, self.metrics.store.observe)
         self._tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self._router = RouterLink(self._redis, gateway_id, self.handle, self.spans.traceparent)
         self._workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
@@ -189,6 +191,8 @@ class GatewayService:
             self._follow_profiles(),
         ):
             self._spawn(work)
+        if gateway.metrics_port:
+            self.metrics.serve(gateway.metrics_port)
         await self._hear_of_pools()
         self._opened = True
         await self._server.set_serving(True)
@@ -212,6 +216,7 @@ class GatewayService:
         await self._writer.close()
         await self.ownership.release()
         await self.peers.close()
+        await asyncio.to_thread(self.metrics.close)
         await self._redis.aclose()
 
     def handle(self, event: GatewayEvent) -> None:
@@ -294,6 +299,7 @@ class GatewayService:
             self._end_run(unreadable(stored, epoch, len(events), str(error)))
             return
         self.spans.run_begins(run_id, submitted.workflow.workflow.name, submitted.tenant)
+        self.metrics.adopted.inc()
         self.handle(adopted(submitted, epoch, unfinished.age_s, events))
         self.presence.await_return(run_id, context.feed)
 
@@ -319,6 +325,7 @@ class GatewayService:
     def _fenced(self, run_id: str) -> None:
         """Another gateway owns the run; those who follow it here are sent there."""
         self._log.warning("run taken over by another gateway", run_id=run_id)
+        self.metrics.fenced.inc()
         self.handle(RunFenced(run_id))
         context = self.contexts.pop(run_id, None)
         if context is not None:
@@ -336,6 +343,7 @@ class GatewayService:
 
     def _refuse(self, action: Refuse) -> None:
         context = self.contexts.pop(action.run_id)
+        self.metrics.refused.labels(str(action.refusal.outcome)).inc()
         self._log.info(
             "run refused", run_id=action.run_id, outcome=action.refusal.outcome, reason=action.refusal.reason
         )
@@ -382,6 +390,7 @@ class GatewayService:
             context.feed.publish(message)
         if isinstance(event.body, CallFinished):
             self.spans.call_finished(f"{event.run_id}/{event.body.record.ref}", event.body.record)
+            self.metrics.call_ended(event.body.record)
 
     def _end_run(self, action: EndRun) -> None:
         """The client hears of the end once it is stored."""
@@ -393,6 +402,7 @@ class GatewayService:
         message = event_to_proto(action.event)
         header = run_to_proto(action.run, context.submit_unix_s, self.spans.trace_id(run_id))
         self.spans.run_finished(action.run)
+        self.metrics.run_ended(action.run)
         self._log.info(
             "run finished",
             run_id=run_id,
@@ -432,6 +442,7 @@ class GatewayService:
     async def _follow_profiles(self) -> None:
         while True:
             await asyncio.sleep(PROFILE_INTERVAL_S)
+            self.metrics.state(len(self.contexts), self.takes_runs, self.core.forecaster.pools)
             try:
                 profiles = await load_profiles(self.config, self._redis, self._config_path)
             except (RedisError, OSError, TimeoutError):

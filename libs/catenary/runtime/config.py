@@ -150,6 +150,8 @@ class GatewayConfig(Section):
     """A late run ends EXPIRED at this multiple of its deadline."""
     lease_ttl_s: Seconds = 2.0
     """Without renewal for so long, another gateway takes its runs over."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of its Prometheus metrics; 0: none."""
     grace_s: Seconds = 5.0
     """How long the clients of a run that was taken over may stay away before it is cancelled."""
 

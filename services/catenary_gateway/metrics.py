@@ -1,0 +1,110 @@
+"""Prometheus metrics of a gateway. Labels are workflow, model and outcome names; nothing per run or tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from catenary.model.dispatch import PoolState
+from catenary.model.outcome import Outcome
+from catenary.model.run import CallRecord, Run
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+SLACK_S = (-60.0, -10.0, -5.0, -1.0, -0.1, 0.0, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+STORE_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
+MAX_WORKFLOWS = 100
+OTHER = "other"
+
+
+class GatewayMetrics:
+    """Workflows beyond the first 100 are counted together, so that the number of series has a bound."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._workflows: set[str] = set()
+        self._server: tuple[WSGIServer, Thread] | None = None
+        self.runs = Counter(
+            "catenary_runs",
+            "Runs that have ended; met: within their deadline.",
+            ("workflow", "outcome", "met"),
+            registry=registry,
+        )
+        self.refused = Counter("catenary_runs_refused", "Runs refused at admission.", ("outcome",), registry=registry)
+        self.adopted = Counter("catenary_runs_adopted", "Runs taken over from another owner.", registry=registry)
+        self.fenced = Counter("catenary_runs_fenced", "Runs that another owner took over.", registry=registry)
+        self.active = Gauge("catenary_runs_active", "Runs that have not ended.", registry=registry)
+        self.e2e = Histogram(
+            "catenary_run_seconds",
+            "Submission to end of succeeded runs.",
+            ("workflow",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.attempts = Histogram(
+            "catenary_call_attempts",
+            "Placements of a finished call.",
+            ("model",),
+            buckets=(1, 2, 3, 5, 10),
+            registry=registry,
+        )
+        self.queue = Histogram(
+            "catenary_call_queue_seconds",
+            "From ready to the engine's first work.",
+            ("model",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.slack = Histogram(
+            "catenary_call_slack_seconds",
+            "Slack of a call when it became ready; below 0: late.",
+            ("model",),
+            buckets=SLACK_S,
+            registry=registry,
+        )
+        self.store = Histogram(
+            "catenary_store_write_seconds", "Events sent to stored.", buckets=STORE_S, registry=registry
+        )
+        self.store_connected = Gauge("catenary_store_connected", "1 while new runs can be stored.", registry=registry)
+        self.replicas = Gauge("catenary_pool_replicas", "Replicas that take calls.", ("model",), registry=registry)
+        self.queued = Gauge("catenary_pool_queued", "Calls that wait in the router.", ("model",), registry=registry)
+
+    def serve(self, port: int) -> None:
+        """Answer scrapes on every interface. Raises OSError."""
+        self._server = start_http_server(port, registry=self.registry)
+
+    def close(self) -> None:
+        if self._server is not None:
+            server, thread = self._server
+            server.shutdown()
+            server.server_close()
+            thread.join()
+            self._server = None
+
+    def run_ended(self, run: Run) -> None:
+        workflow = self._workflow(run.workflow)
+        self.runs.labels(workflow, str(run.outcome), str(run.met).lower()).inc()
+        if run.outcome is Outcome.SUCCEEDED:
+            self.e2e.labels(workflow).observe(run.e2e_s)
+
+    def call_ended(self, record: CallRecord) -> None:
+        if record.outcome is not Outcome.SUCCEEDED:
+            return
+        self.attempts.labels(record.model).observe(record.attempts)
+        self.queue.labels(record.model).observe(record.queue_s)
+        self.slack.labels(record.model).observe(record.slack_before_s)
+
+    def state(self, num_active: int, store_connected: bool, pools: Mapping[str, PoolState]) -> None:
+        self.active.set(num_active)
+        self.store_connected.set(store_connected)
+        for name, pool in pools.items():
+            self.replicas.labels(name).set(pool.num_replicas)
+            self.queued.labels(name).set(pool.num_queued)
+
+    def _workflow(self, name: str) -> str:
+        if name in self._workflows or len(self._workflows) < MAX_WORKFLOWS:
+            self._workflows.add(name)
+            return name
+        return OTHER
