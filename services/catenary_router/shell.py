@@ -29,6 +29,7 @@ PROFILE_INTERVAL_S = 2.0
 REGISTRY_INTERVAL_S = 0.25
 STOP_GRACE_S = 1.0
 LEASE_RETRY_S = 0.1
+SETTLE_S = 2.0
 
 
 class RouterService:
@@ -127,7 +128,7 @@ class RouterService:
             for name, work in (
                 ("workers", watcher.run()),
                 ("ticks", self._tick()),
-                ("pools", self._publish_pools()),
+                ("pools", self._publish_pools(watcher)),
                 ("profiles", self._follow_profiles()),
                 ("lease", self._stay(lease, epoch)),
             )
@@ -175,7 +176,12 @@ class RouterService:
             await asyncio.sleep(TICK_S)
             self.handle(Tick())
 
-    async def _publish_pools(self) -> None:
+    async def _publish_pools(self, watcher: WorkerWatcher) -> None:
+        """Pools that lack the workers not heard from yet would make the gateways refuse runs."""
+        for _ in range(round(SETTLE_S / TICK_S)):
+            if watcher.settled:
+                break
+            await asyncio.sleep(TICK_S)
         while True:
             if self.core is not None:
                 self.gateways.publish(tuple(self.core.pool_states(now())))

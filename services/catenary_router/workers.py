@@ -40,7 +40,13 @@ class WorkerWatcher:
         self._handle = handle
         self._tasks: dict[WorkerEntry, asyncio.Task[None]] = {}
         self._heard: set[WorkerEntry] = set()
+        self._listed = False
         self._log = structlog.get_logger()
+
+    @property
+    def settled(self) -> bool:
+        """Every live worker has sent a snapshot."""
+        return self._listed and self._heard.issuperset(self._tasks)
 
     async def run(self) -> None:
         try:
@@ -60,6 +66,7 @@ class WorkerWatcher:
         for entry in entries:
             if entry not in self._tasks:
                 self._tasks[entry] = asyncio.create_task(self._watch(entry), name=f"worker {entry.worker_id}")
+        self._listed = True
 
     async def _stop(self, entries: list[WorkerEntry]) -> None:
         tasks = [self._tasks.pop(entry) for entry in entries]
