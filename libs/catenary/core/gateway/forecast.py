@@ -138,7 +138,8 @@ class Forecaster:
         return max(1.0, min(pool.num_seats, pool.num_running + pool.num_queued + 1) / pool.num_replicas)
 
     def _free_seats(self, model: str) -> int:
+        """Seats that a map finds while it runs: those free now, and at least half of all, since others' calls end."""
         pool = self.pools.get(model)
         if pool is None or pool.num_seats == 0:
             return self.profiles[model].max_num_seqs
-        return max(1, pool.num_seats - pool.num_running)
+        return max(1, pool.num_seats // 2, pool.num_seats - pool.num_running)
