@@ -1,0 +1,74 @@
+"""Who hears what of a run, and when."""
+
+from __future__ import annotations
+
+import asyncio
+
+from catenary.v1 import run_pb2
+from catenary_gateway.feeds import Feed, Subscription
+from catenary_gateway.presence import Presence
+
+
+def numbered(sequence: int, kind: str = "call_started") -> run_pb2.RunEvent:
+    event = run_pb2.RunEvent(sequence=sequence)
+    getattr(event, kind).SetInParent()
+    return event
+
+
+def tokens(text: str) -> run_pb2.RunEvent:
+    return run_pb2.RunEvent(call_tokens=run_pb2.CallTokens(text=text))
+
+
+async def heard(subscription: Subscription) -> list[str]:
+    """Numbers and texts, once the feed is closed."""
+    batches = [batch async for batch in subscription.events()]
+    return [str(event.sequence or event.call_tokens.text) for batch in batches for event in batch]
+
+
+async def test_a_numbered_event_is_told_once_it_is_stored_and_tokens_overtake_it() -> None:
+    feed = Feed()
+    subscription = feed.subscribe(10, True)
+    feed.hold(numbered(1))
+    feed.hold(numbered(2))
+    feed.publish_tokens(tokens("a"))
+    feed.release(1)
+    feed.close()
+    assert await heard(subscription) == ["a", "1"]
+    assert [event.sequence for event in feed.events] == [1]
+
+
+async def test_tokens_wait_behind_an_event_that_voids_earlier_ones() -> None:
+    feed = Feed()
+    subscription = feed.subscribe(10, True)
+    feed.hold(numbered(1, "call_restarted"))
+    feed.publish_tokens(tokens("a"))
+    feed.hold(numbered(2))
+    feed.release(1)
+    feed.publish_tokens(tokens("b"))
+    feed.release(2)
+    feed.close()
+    assert await heard(subscription) == ["1", "a", "b", "2"]
+
+
+async def test_a_run_is_cancelled_at_once_when_its_client_leaves_unless_its_feed_forgives() -> None:
+    cancelled: list[tuple[str, str]] = []
+    presence = Presence(0.05, lambda run_id, reason: cancelled.append((run_id, reason)))
+    presence.left("left", Feed())
+    presence.left("detached", Feed(detached=True))
+    presence.left("ended", Feed(closed=True))
+    presence.left("attached", Feed(num_attached=1))
+    back = Feed(forgives=True)
+    presence.left("forgiven", Feed(forgives=True))
+    presence.left("back", back)
+    back.subscribe(10, False)
+    assert cancelled == [("left", "the client went away")]
+    await asyncio.sleep(0.1)
+    assert cancelled[1:] == [("forgiven", "no client came back within 0.05 s")]
+
+
+async def test_a_gateway_that_stops_cancels_nothing() -> None:
+    cancelled: list[str] = []
+    presence = Presence(0.05, lambda run_id, reason: cancelled.append(run_id))
+    presence.stopping = True
+    presence.left("run", Feed())
+    assert cancelled == []
