@@ -13,7 +13,7 @@ from catenary.policy.regression import Features, fit, predict
 WINDOW = 256
 ENOUGH = 8
 REGRESS_FROM = 48
-REFIT_EVERY = 16
+REFIT_EVERY = 32
 
 Shape = tuple[float, float, float, float, float]
 

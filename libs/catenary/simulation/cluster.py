@@ -191,10 +191,10 @@ class Cluster:
         else:
             self.heap.at(at, worker.abort, message)
 
-    def _to_gateway(self, worker_id: str) -> Callable[[str, GatewayEvent], None]:
-        def send(gateway_id: str, event: GatewayEvent) -> None:
+    def _to_gateway(self, worker_id: str) -> Callable[[str, Sequence[GatewayEvent]], None]:
+        def send(gateway_id: str, events: Sequence[GatewayEvent]) -> None:
             at = self.network.arrival(f"{worker_id}>{gateway_id}", self.network.hop_s())
-            self.heap.at(at, self.gateways[gateway_id].handle, event)
+            self.heap.at(at, self.gateways[gateway_id].handle_all, events)
 
         return send
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from catenary.core.gateway.core import GatewayCore
@@ -63,10 +63,16 @@ class SimGateway:
             ReportCall: peers.reported,
         }
 
-    def handle(self, event: GatewayEvent) -> None:
-        for action in self.core.handle(event, self._heap.now + self._offset_s):
-            self._do[type(action)](action)
+    def handle_all(self, events: Sequence[GatewayEvent]) -> None:
+        """The events of one message."""
+        now = self._heap.now + self._offset_s
+        for event in events:
+            for action in self.core.handle(event, now):
+                self._do[type(action)](action)
         self._set_timer()
+
+    def handle(self, event: GatewayEvent) -> None:
+        self.handle_all((event,))
 
     def _create(self, action: CreateRun) -> None:
         self._heap.after(self._network.store_s(), self.handle, RunCreated(action.run_id, 1))

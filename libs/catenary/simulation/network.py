@@ -41,5 +41,7 @@ class Network:
         return at
 
     def _extra(self, faults: Sequence[SlowNetwork | SlowStore | StaleSnapshots]) -> float:
+        if not faults:
+            return 0.0
         now = self.heap.now
         return sum(fault.delay_s for fault in faults if fault.from_s <= now < fault.until_s)

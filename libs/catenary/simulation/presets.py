@@ -19,9 +19,7 @@ def fcfs(data: Mapping[str, Any]) -> dict[str, Any]:
 
     Calls go to a replica's own queue as they arrive (the lookahead is not bounded), as Ray Serve's do.
     """
-    merged = _with(
-        data, gateway={"admission": "none", "shed_lost": False, "refuse_crowded": False, "recheck_crowded": False}
-    )
+    merged = _with(data, gateway={"admission": "none", "shed_lost": False, "shed_crowded": False})
     merged = _with(merged, router={"ordering": "fcfs", "routing": "least_loaded", "shed_lost": False, "triage": False})
     for model in merged.get("models", {}).values():
         model["lookahead"] = UNBOUNDED_LOOKAHEAD
@@ -36,8 +34,7 @@ def edf(data: Mapping[str, Any]) -> dict[str, Any]:
             "admission": "none",
             "shed_lost": True,
             "lost_probability": 0.0,
-            "refuse_crowded": False,
-            "recheck_crowded": False,
+            "shed_crowded": False,
         },
     )
     return _with(merged, router={"ordering": "edf", "routing": "least_loaded", "shed_lost": True, "triage": False})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from catenary.core.gateway.events import Abort, CallEnded, CallProgressed, GatewayEvent, Start
@@ -13,7 +13,7 @@ from catenary.simulation.engine import EngineModel, FinishedCall
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
 
-Reply = Callable[[str, GatewayEvent], None]
+Reply = Callable[[str, Sequence[GatewayEvent]], None]
 
 
 @dataclass(slots=True)
@@ -79,10 +79,11 @@ class SimWorker:
     def start(self, gateway_id: str, start: Start) -> None:
         replica = self.replica
         if not self.alive:
-            self._reply(gateway_id, CallEnded(start.call_id, start.attempt, FinishReason.ERROR, "connection refused"))
+            refused = CallEnded(start.call_id, start.attempt, FinishReason.ERROR, "connection refused")
+            self._reply(gateway_id, [refused])
             return
         if replica.state is not ReplicaState.AWAKE or start.model != replica.model:
-            self._reply(gateway_id, CallEnded(start.call_id, start.attempt, FinishReason.REPLICA_DRAINING))
+            self._reply(gateway_id, [CallEnded(start.call_id, start.attempt, FinishReason.REPLICA_DRAINING)])
             return
         now = self._heap.now
         held = replica.held.pop(start.call_id, None)
@@ -128,23 +129,19 @@ class SimWorker:
         if held is None:
             return
         start = held.start
-        tokens = held.tokens_until(held.total_tokens)
-        if tokens is not None:
-            self._reply(held.gateway_id, tokens)
         whole = held.total_tokens < start.offset + start.sampling.max_tokens
-        self._reply(
-            held.gateway_id,
-            CallEnded(
-                start.call_id,
-                start.attempt,
-                FinishReason.STOP if whole else FinishReason.LENGTH,
-                queue_s=finished.queue_s,
-                prompt_tokens=finished.prompt_tokens,
-                output_tokens=finished.output_tokens,
-                mean_batch=finished.mean_batch,
-                service_s=finished.duration_s - finished.queue_s,
-            ),
+        ended = CallEnded(
+            start.call_id,
+            start.attempt,
+            FinishReason.STOP if whole else FinishReason.LENGTH,
+            queue_s=finished.queue_s,
+            prompt_tokens=finished.prompt_tokens,
+            output_tokens=finished.output_tokens,
+            mean_batch=finished.mean_batch,
+            service_s=finished.duration_s - finished.queue_s,
         )
+        tokens = held.tokens_until(held.total_tokens)
+        self._reply(held.gateway_id, [ended] if tokens is None else [tokens, ended])
 
     # -- what others see
 
@@ -180,11 +177,14 @@ class SimWorker:
     def send_progress(self) -> None:
         """Give every gateway the tokens generated since the last time."""
         self._collect(self._heap.now)
+        batches: dict[str, list[GatewayEvent]] = {}
         for call_id, count in self.replica.engine.progress():
             held = self.replica.held.get(str(call_id))
             tokens = held.tokens_until(held.start.offset + count) if held is not None else None
             if held is not None and tokens is not None:
-                self._reply(held.gateway_id, tokens)
+                batches.setdefault(held.gateway_id, []).append(tokens)
+        for gateway_id, events in batches.items():
+            self._reply(gateway_id, events)
 
     # -- faults
 

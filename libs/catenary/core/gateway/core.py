@@ -6,8 +6,6 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from catenary.core.progress import RunProgress, Step
-
 from catenary.core.gateway.adoption import ATTEMPT_GAP, rebuild
 from catenary.core.gateway.demand import Demand
 from catenary.core.gateway.events import (
@@ -42,6 +40,7 @@ from catenary.core.gateway.forecast import BYTES_PER_TOKEN, Forecaster
 from catenary.core.gateway.placement import offer, slack_s, start, take_back
 from catenary.core.gateway.run import ActiveCall, ActiveRun, input_tokens
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.core.progress import RunProgress, Step
 from catenary.model.dispatch import NEVER
 from catenary.model.outcome import FinishReason, Outcome, State
 from catenary.model.profile import EngineProfile
@@ -74,7 +73,7 @@ class GatewayCore:
     ) -> None:
         self.settings = settings
         self.forecaster = Forecaster(models, profiles)
-        self.demand = Demand(settings.admit_margin)
+        self.demand = Demand(settings.crowd_margin)
         self.runs: dict[str, ActiveRun] = {}
         self._admit = ADMISSIONS[settings.admission]
         self._timers: list[tuple[float, str]] = []
@@ -137,12 +136,11 @@ class GatewayCore:
         )
         if decision.outcome is not None:
             return [Refuse(run.run_id, RunRefused(decision.outcome, decision.reason, decision.quote))]
-        if self.settings.refuse_crowded and (
-            model := self.demand.crowded_out(run.run_id, run.deadline, calls, self.forecaster.pools, now)
-        ):
-            reason = f"{model} cannot serve it in time beside the runs already there"
-            return [Refuse(run.run_id, RunRefused(Outcome.REJECTED_INFEASIBLE, reason, decision.quote))]
         self.demand.follow(run.run_id, run.deadline, calls)
+        crowded = self._crowded_out(run, now)
+        if crowded:
+            self.demand.forget(run.run_id)
+            return [Refuse(run.run_id, RunRefused(Outcome.REJECTED_INFEASIBLE, crowded, decision.quote))]
         run.predicted_s = decision.predicted_s
         self.runs[run.run_id] = run
         slack = 0.0 if run.deadline_s is None else run.deadline_s - decision.predicted_s
@@ -253,17 +251,23 @@ class GatewayCore:
             return self._fail_call(run, call, Outcome.FAILED, reason, now)
         if context:
             call.max_tokens = min(call.max_tokens, context - len(event.token_ids))
+        path = self.forecaster.path(run)
+        actions: Actions = []
         if not run.late:
-            calls = self.forecaster.path(run)
-            self.demand.follow(run.run_id, run.deadline, calls)
-            if self.settings.recheck_crowded and (
-                model := self.demand.crowded_out(run.run_id, run.deadline, calls, self.forecaster.pools, now)
-            ):
-                reason = f"{model} cannot serve it in time beside the runs already there"
-                if run.on_miss is OnMiss.FAIL:
-                    return self._lose(run, reason, now)
-                run.late = True
-        return [offer(run, call, self.forecaster, self.settings.gateway_id, now)]
+            self.demand.follow(run.run_id, run.deadline, path)
+            crowded = self._crowded_out(run, now)
+            if crowded:
+                actions += self._lose(run, crowded, now)
+        if run.run_id in self.runs:
+            actions.append(offer(run, call, self.forecaster, self.settings.gateway_id, now, path))
+        return actions
+
+    def _crowded_out(self, run: ActiveRun, now: float) -> str:
+        """Why the run has to miss, where somebody must; empty: it need not."""
+        if not self.settings.shed_crowded:
+            return ""
+        model = self.demand.crowded_out(run.run_id, self.forecaster.pools, now)
+        return f"{model} cannot serve it in time beside the runs already there" if model else ""
 
     def _tokenize_failed(self, event: TokenizeFailed, now: float) -> Actions:
         run = self.runs.get(event.run_id)

@@ -26,23 +26,18 @@ class Demand:
         self.forget(run_id)
         if deadline == NEVER:
             return
-        for entry, model in self.entries(run_id, deadline, path):
-            self._by_model.setdefault(model, {})[run_id] = entry
-
-    def entries(self, run_id: str, deadline: float, path: Sequence[PathCall]) -> list[tuple[Claim, str]]:
         after = tails(path)
-        found: dict[str, Claim] = {}
         for call in path:
             if call.work_s <= 0:
                 continue
             work_s = call.work_s * call.probability
             claim = Claim.of(run_id, then(call.span, after[call.name]), deadline, work_s, 0.0, self._margin)
-            known = found.get(call.model)
+            claims = self._by_model.setdefault(call.model, {})
+            known = claims.get(run_id)
             if known is not None:
                 first = min(known, claim, key=lambda entry: entry.latest_start)
                 claim = replace(first, work_s=known.work_s + work_s)
-            found[call.model] = claim
-        return [(entry, model) for model, entry in found.items()]
+            claims[run_id] = claim
 
     def placed(self, run_id: str, model: str) -> None:
         """An engine has a call of the run: it waits for ``model`` no more."""
@@ -52,21 +47,16 @@ class Demand:
         for entries in self._by_model.values():
             entries.pop(run_id, None)
 
-    def crowded_out(
-        self,
-        run_id: str,
-        deadline: float,
-        path: Sequence[PathCall],
-        pools: Mapping[str, PoolState],
-        now: float,
-    ) -> str | None:
-        """The first pool that cannot serve this run in time beside those that are worth more there; None: all can."""
-        for entry, model in self.entries(run_id, deadline, path):
+    def crowded_out(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
+        """The first pool that cannot serve this run in time beside those that are worth more there; None: all can.
+
+        Pools where nobody waits can serve everybody.
+        """
+        for model, claims in self._by_model.items():
             pool = pools.get(model)
-            if pool is None or pool.num_replicas == 0 or pool.num_queued == 0:
+            if run_id not in claims or pool is None or pool.num_replicas == 0 or pool.num_queued == 0:
                 continue
-            others = self._by_model.get(model, {})
-            waiting = [*(other for key, other in others.items() if key != run_id), entry]
-            if all(kept.name != run_id for kept in keep(waiting, pool.num_replicas, now)):
+            kept = keep(list(claims.values()), pool.num_replicas, now)
+            if all(claim.name != run_id for claim in kept):
                 return model
         return None

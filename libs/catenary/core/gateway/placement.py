@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from catenary.core.gateway.events import Abort, CallAssigned, GatewayAction, Offer, Release, Start, Withdraw
 from catenary.core.gateway.forecast import Forecaster
 from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.model.dispatch import NEVER, QueuedCall
-from catenary.policy.slack import tails
+from catenary.policy.slack import PathCall, tails
 from catenary.policy.span import Span
 
 
-def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: str, now: float) -> Offer:
-    """The next attempt of the call, with its slack at this moment."""
+def offer(
+    run: ActiveRun,
+    call: ActiveCall,
+    forecaster: Forecaster,
+    gateway_id: str,
+    now: float,
+    path: Sequence[PathCall] | None = None,
+) -> Offer:
+    """The next attempt of the call, with its slack at this moment. ``path``: the run's, where it is known already."""
     call.attempt += 1
     call.offered = True
     spec = call.ready.call
@@ -21,7 +29,7 @@ def offer(run: ActiveRun, call: ActiveCall, forecaster: Forecaster, gateway_id: 
     output = forecaster.output(run, spec, done)
     prompt_tokens = len(call.prompt_token_ids) + done
     own = forecaster.span(call.model, prompt_tokens, output)
-    rest = call.rest = tails(forecaster.path(run))[call.ref.name]
+    rest = call.rest = tails(path or forecaster.path(run))[call.ref.name]
     if not call.predicted_s:
         call.predicted_s = own.median
         call.slack_before_s = slack_s(run, rest, now) - own.median

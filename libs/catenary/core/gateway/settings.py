@@ -19,18 +19,23 @@ class ModelInfo:
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """``late_multiple``: a late run ends EXPIRED at this multiple of its deadline. ``shed_lost`` False: deadlines are
-    measured, not acted upon. ``max_attempts`` counts placements that an engine failed."""
+    measured, not acted upon. ``max_attempts`` counts placements that an engine failed.
+
+    ``admit_probability``: a run is refused below this chance to be in time; ``lost_probability``: a run that has begun
+    is lost below this one, looked at every ``recheck_s`` while others wait. ``shed_crowded``: runs that a pool cannot
+    serve beside those worth more are refused, or lost at their next call; ``crowd_margin``: standard deviations of the
+    remaining time that count as needed there.
+    """
 
     gateway_id: str = "gateway-0"
     admission: str = "feasible"
-    admit_probability: float = 0.5
+    admit_probability: float = 0.1
     max_active_runs: int = 10_000
     max_attempts: int = 3
     late_multiple: float = 3.0
     shed_lost: bool = True
     lost_probability: float = 0.05
     recheck_s: float = 0.5
-    refuse_crowded: bool = True
-    recheck_crowded: bool = True
-    admit_margin: float = 1.0
+    shed_crowded: bool = True
+    crowd_margin: float = 1.0
     limits: Limits = field(default_factory=Limits)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
@@ -34,6 +36,7 @@ class Pool:
         self.replicas: dict[str, ReplicaLoad] = {}
         self.starting: dict[str, Replica] = {}
         self.placed: dict[str, ReplicaLoad] = {}
+        self._promised: deque[Resident] = deque()  # by expiry
         self.num_placed = 0
         self.num_late = 0
         self.traffic = Traffic()
@@ -52,7 +55,9 @@ class Pool:
 
     def reserve(self, call: QueuedCall, worker_id: str, expected_finish: float, now: float) -> ReplicaLoad:
         load = self.replicas[worker_id]
-        load.residents[call.call_id] = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish)
+        resident = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish)
+        load.residents[call.call_id] = resident
+        self._promised.append(resident)
         self.placed[call.call_id] = load
         self.num_placed += 1
         self.num_late += call.late
@@ -103,8 +108,13 @@ class Pool:
         return self._leave(worker_id, keep_residents=False)
 
     def expired(self, now: float) -> list[Resident]:
-        residents = (load.residents[call_id] for call_id, load in self.placed.items())
-        return [resident for resident in residents if not resident.confirmed and resident.expires_at < now]
+        """Placed calls that no snapshot has shown within the time of a reservation."""
+        found = []
+        while self._promised and (self._promised[0].confirmed or self._promised[0].expires_at < now):
+            resident = self._promised.popleft()
+            if not resident.confirmed and self.resident(resident.call.call_id) is resident:
+                found.append(resident)
+        return found
 
     def state(self, now: float) -> PoolState:
         waiting = self.queue.calls() + self.late.calls()

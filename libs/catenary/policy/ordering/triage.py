@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from catenary.policy.span import Span
 
@@ -38,19 +39,23 @@ def keep(claims: Sequence[Claim], engines: float, now: float) -> list[Claim]:
     for the most work in proportion to its chance, cubed, to be in time if it began now. Claims with less than 5 % are
     left out.
 
-    Inputs: work (s of one engine), latest starts (s; one that has passed counts as now), chances by what remains (s),
-    the number of engines, taken as one that is as fast as all of them. Returns the kept claims by latest end.
-    Tie-break: the order given. Trade-off: long and doubtful ones miss first, and only when somebody must; the cube was
-    chosen by simulation. Source: Moore, "An n job, one machine sequencing algorithm for minimizing the number of late
-    jobs" (Management Science 1968), which with chances of 1 keeps the largest number that can be in time.
+    Inputs: work (s of one engine), latest starts (s; until then the chance counts as 1, and one that has passed as
+    now), chances by what remains (s), the number of engines, taken as one that is as fast as all of them. Returns the
+    kept claims by latest end. Tie-break: the order given. Trade-off: long and doubtful ones miss first, and only when
+    somebody must; the cube was chosen by simulation. Source: Moore, "An n job, one machine sequencing algorithm for
+    minimizing the number of late jobs" (Management Science 1968), which with chances of 1 keeps the largest number that
+    can be in time.
     """
     hopeful = []
     for claim in claims:
-        chance = claim.remaining.probability_within(claim.deadline - now)
+        start = claim.latest_start
+        chance = 1.0
+        if start < now:
+            start = now
+            chance = claim.remaining.probability_within(claim.deadline - now)
         if chance >= LEAST_CHANCE:
-            start = max(claim.latest_start, now)
             hopeful.append((start + claim.work_s / engines, start, claim.work_s / chance**CHANCE_WEIGHT, claim))
-    hopeful.sort(key=lambda entry: entry[0])
+    hopeful.sort(key=itemgetter(0))
     dearest: list[tuple[float, int]] = []
     left_out: set[int] = set()
     start = now
