@@ -3,7 +3,8 @@
     python loadtest/gpu/judge.py HOLDOUT.jsonl [--profiles profiles] [--accelerator nvidia-h100-80gb-hbm3]
 
 Each scenario is run through the simulated engine on its profile with the calls' submit times and tokens; the profile's
-``overhead_s`` is added to each call. The error is |predicted / measured - 1| of a call's whole time at the client.
+``overhead_s`` is added to each call. A call arrives when the gateway places it, and its time counts from there; with
+``--client`` both count from the client's submission. The error is |predicted / measured - 1|.
 """
 
 from __future__ import annotations
@@ -25,20 +26,29 @@ from catenary.simulation.engine import EngineModel
 CHUNK_TOKENS = 8192
 
 
-def predicted(profile: EngineProfile, calls: list[dict[str, Any]], chunk: int) -> list[tuple[float, float]]:
-    """(time to the first token, whole time) of each call in seconds."""
+def predicted(profile: EngineProfile, calls: list[dict[str, Any]], chunk: int) -> list[float]:
+    """Whole time of each call in seconds."""
     engine = EngineModel(replace(profile, correction=1.0), chunk)
-    ended: dict[Any, tuple[float, float]] = {}
+    ended: dict[Any, float] = {}
     for number, call in sorted(enumerate(calls), key=lambda item: item[1]["submit_s"]):
         at = call["submit_s"]
         ended |= _ends(engine, at)
         engine.submit(number, call["prompt_tokens"], call["output_tokens"], number, at)
     ended |= _ends(engine, 1e6)
-    return [(ended[n][0] + profile.overhead_s, ended[n][1] + profile.overhead_s) for n in range(len(calls))]
+    return [ended[number] + profile.overhead_s for number in range(len(calls))]
 
 
-def _ends(engine: EngineModel, now: float) -> dict[Any, tuple[float, float]]:
-    return {call.call_id: (call.ttft_s, call.duration_s) for call in engine.advance(now).finished}
+def _ends(engine: EngineModel, now: float) -> dict[Any, float]:
+    return {call.call_id: call.duration_s for call in engine.advance(now).finished}
+
+
+def from_placement(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without the time before the call was placed."""
+    before_s = row["e2e_s"] - row["gateway_duration_s"]
+    return row | {
+        "submit_s": row["submit_s"] + before_s,
+        "e2e_s": row["gateway_duration_s"],
+    }
 
 
 def scenarios(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -58,8 +68,7 @@ def judge(rows: list[dict[str, Any]], profiles: dict[str, EngineProfile], chunk:
     table = []
     for part in scenarios(rows):
         found = predicted(profiles[part[0]["model"]], part, chunk)
-        for row, (ttft_s, whole_s) in zip(part, found, strict=True):
-            table.append(row | {"ttft_error": ttft_s / row["ttft_s"] - 1, "error": whole_s / row["e2e_s"] - 1})
+        table += [row | {"error": whole_s / row["e2e_s"] - 1} for row, whole_s in zip(part, found, strict=True)]
     return table
 
 
@@ -67,8 +76,10 @@ def summary(judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
     lines = []
     for model in sorted({row["model"] for row in judged}):
         for kind in ("batch", "stream", "all"):
-            mine = [row for row in judged if row["model"] == model and (kind == "all" or row["scenario"].startswith(kind))]
-            errors, first = np.abs([r["error"] for r in mine]), np.abs([r["ttft_error"] for r in mine])
+            mine = [
+                row for row in judged if row["model"] == model and (kind == "all" or row["scenario"].startswith(kind))
+            ]
+            errors = np.abs([r["error"] for r in mine])
             by_scenario = [np.median(np.abs([r["error"] for r in part])) for part in scenarios(mine)]
             lines.append(
                 {
@@ -79,7 +90,6 @@ def summary(judged: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "p95": float(np.percentile(errors, 95)),
                     "median of scenarios": float(np.median(by_scenario)),
                     "bias": float(np.median([r["error"] for r in mine])),
-                    "ttft median": float(np.median(first)),
                 }
             )
     return lines
@@ -91,8 +101,11 @@ def main() -> None:
     parser.add_argument("--profiles", type=Path, default=Path("profiles"))
     parser.add_argument("--accelerator", default="nvidia-h100-80gb-hbm3")
     parser.add_argument("--chunk", type=int, default=CHUNK_TOKENS)
+    parser.add_argument("--client", action="store_true", help="judge whole times as the client sees them")
     args = parser.parse_args()
     rows = [json.loads(line) for line in args.rows.read_text().splitlines()]
+    if not args.client:
+        rows = [from_placement(row) for row in rows]
     models = {row["model"] for row in rows}
     profiles = {m: load_profile_file(args.profiles / f"{m}--{args.accelerator}.json") for m in models}
     print_table("relative error of the predicted duration", summary(judge(rows, profiles, args.chunk)))
