@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from catenary.core.progress import RunProgress, Step
-
 from catenary.core.gateway.events import RunAdopted
 from catenary.core.gateway.forecast import BYTES_PER_TOKEN
 from catenary.core.gateway.run import ActiveRun, input_tokens
 from catenary.core.gateway.settings import GatewaySettings
+from catenary.core.progress import RunProgress, Step
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallRecord
 
