@@ -6,7 +6,7 @@ import argparse
 
 from catenary.runtime.config import Config
 from catenary.runtime.service import main
-from catenary_gateway.shell import GatewayService
+from catenary_gateway.service import GatewayService
 
 
 def build(config: Config, args: argparse.Namespace) -> GatewayService:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import grpc
 from redis.exceptions import RedisError
@@ -16,9 +16,7 @@ from catenary.v1 import run_pb2
 from catenary_gateway.feeds import Feed, ReaderTooSlow
 from catenary_gateway.peers import was_forwarded
 from catenary_gateway.refusals import Context, owner_lost, unavailable, unknown_run
-
-if TYPE_CHECKING:
-    from catenary_gateway.shell import GatewayService
+from catenary_gateway.shell import Gateway
 
 MAX_SEQUENCE = 2**62
 
@@ -26,7 +24,7 @@ Events = Sequence[run_pb2.RunEvent]
 
 
 class Follower:
-    def __init__(self, shell: GatewayService) -> None:
+    def __init__(self, shell: Gateway) -> None:
         self._shell = shell
 
     async def own(self, feed: Feed, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[Events]:

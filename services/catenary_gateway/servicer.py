@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import grpc
 from redis.exceptions import RedisError
@@ -17,13 +16,12 @@ from catenary.runtime.wire.values import struct_from_proto
 from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc, run_pb2
 from catenary_gateway import refusals as refuse
+from catenary_gateway.context import RunContext
 from catenary_gateway.following import Follower, pass_on
 from catenary_gateway.peers import was_forwarded
 from catenary_gateway.refusals import Context, refusing
+from catenary_gateway.shell import Gateway
 from catenary_gateway.submission import FieldError, digest_of, find_workflow, kept_request, parse_submission
-
-if TYPE_CHECKING:
-    from catenary_gateway.shell import GatewayService, RunContext
 
 MAX_REASON_BYTES = 1_024
 MAX_PAGE = 1_000
@@ -31,7 +29,7 @@ DEFAULT_PAGE = 100
 
 
 class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
-    def __init__(self, shell: GatewayService) -> None:
+    def __init__(self, shell: Gateway) -> None:
         self._shell = shell
         self._follower = Follower(shell)
 

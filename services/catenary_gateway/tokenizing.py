@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from catenary.core.gateway.events import CallTokenized, GatewayEvent, Tokenize, TokenizeFailed
 from catenary.core.progress import ReadyCall
 from catenary.runtime.config import ModelConfig
-from catenary.runtime.tokenizer import Tokenizer, load_tokenizer
+from catenary.runtime.tokenizer import Tokenizer, TokenizerError, load_tokenizer
+from catenary_gateway.background import Background
 
 INLINE_BYTES = 16_384
 BLOCK_TOKENS = 16
@@ -41,6 +43,31 @@ class Tokenizers:
         if isinstance(call.content, str):
             return tokenizer.encode(call.content)
         return tokenizer.encode_chat([(message.role, message.text) for message in call.content])
+
+
+class Tokenizing:
+    """Answers Tokenize: at once for a short prompt, from a thread for a long one."""
+
+    def __init__(self, tokenizers: Tokenizers, background: Background, handle: Callable[[GatewayEvent], None]) -> None:
+        self._tokenizers = tokenizers
+        self._background = background
+        self._handle = handle
+
+    def put(self, action: Tokenize) -> None:
+        if self._tokenizers.is_short(action.call):
+            self._handle(self._encoded(action))
+        else:
+            self._background.spawn(self._encode_beside(action))
+
+    async def _encode_beside(self, action: Tokenize) -> None:
+        self._handle(await asyncio.to_thread(self._encoded, action))
+
+    def _encoded(self, action: Tokenize) -> GatewayEvent:
+        try:
+            token_ids = self._tokenizers.encode(action.call)
+        except TokenizerError as error:
+            return TokenizeFailed(action.run_id, action.call.ref, str(error))
+        return CallTokenized(action.run_id, action.call.ref, token_ids, prefix_hashes(token_ids))
 
 
 def content_bytes(call: ReadyCall) -> int:

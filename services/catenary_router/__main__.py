@@ -6,7 +6,7 @@ import argparse
 
 from catenary.runtime.config import Config
 from catenary.runtime.service import main
-from catenary_router.shell import RouterService
+from catenary_router.service import RouterService
 
 
 def build(config: Config, args: argparse.Namespace) -> RouterService:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
@@ -15,9 +15,7 @@ from catenary.runtime.wire.dispatch import offer_from_proto, pool_to_proto
 from catenary.runtime.wire.worker import worker_to_proto
 from catenary.v1 import dispatch_pb2, router_service_pb2, router_service_pb2_grpc
 from catenary_router.gateways import to_response
-
-if TYPE_CHECKING:
-    from catenary_router.shell import RouterService
+from catenary_router.shell import Router
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,7 +23,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
     """Parses, hands to the shell, answers."""
 
-    def __init__(self, shell: RouterService) -> None:
+    def __init__(self, shell: Router) -> None:
         self._shell = shell
 
     async def DispatchCalls(

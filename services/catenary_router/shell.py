@@ -1,4 +1,4 @@
-"""The router process: one lease, one core while it is held, streams to gateways and workers."""
+"""The router: one lease, one core while it is held, streams to gateways and workers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catenary.core.router import Assign, ProfileChanged, RouterAction, RouterCore, RouterEvent, RouterSettings, Tick
-from catenary.runtime.advertised import advertised
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
-from catenary.runtime.rpc import GrpcServer
-from catenary.runtime.store.connection import connect
 from catenary.runtime.store.lease import Lease
 from catenary.runtime.store.workers import WorkerRegistry
-from catenary.v1 import router_service_pb2_grpc
 from catenary_router.gateways import Gateways
-from catenary_router.servicer import RouterServicer
 from catenary_router.spans import record_decision
 from catenary_router.workers import WorkerWatcher
 
@@ -27,52 +23,30 @@ LEASE = "router"
 TICK_S = 0.02
 PROFILE_INTERVAL_S = 2.0
 REGISTRY_INTERVAL_S = 0.25
-STOP_GRACE_S = 1.0
 LEASE_RETRY_S = 0.1
 SETTLE_S = 2.0
 
 
-class RouterService:
+class Router:
     """Active while it holds the lease, a standby otherwise. ``epoch`` None: a standby."""
 
-    def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
+    def __init__(self, config: Config, router_id: str, config_path: Path | None, redis: Redis) -> None:
         self._config = config
         self._config_path = config_path
         self._router_id = router_id
-        self._redis = connect(config.store.url)
-        self._server = GrpcServer(config.router.address)
-        self._server.add(
-            router_service_pb2_grpc.add_RouterServiceServicer_to_server,
-            RouterServicer(self),
-            "catenary.v1.RouterService",
-        )
+        self._redis = redis
         self._log = structlog.get_logger()
         self._traces = bool(config.telemetry.otlp_endpoint)
         self._explains = config.telemetry.log_level == "debug"
-        self._task: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self.gateways = Gateways()
         self.core: RouterCore | None = None
         self.epoch: int | None = None
 
-    @property
-    def address(self) -> str:
-        return self._server.address
-
-    async def start(self) -> None:
-        await self._server.start()
-        self._task = asyncio.create_task(self._lead(), name="router lease")
-        await self._server.set_serving(True)
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self.gateways.close_all()
-        await self._server.stop(STOP_GRACE_S)
+    async def release(self) -> None:
+        """Let a standby lead at once."""
         if self._lease is not None and self._lease.valid:
             await asyncio.gather(self._lease.release(), return_exceptions=True)
-        await self._redis.aclose()
 
     def handle(self, event: RouterEvent) -> None:
         """Feed the core, if this router is active, and send what it decides."""
@@ -94,10 +68,10 @@ class RouterService:
         else:
             self._log.debug("given back", call=action.call.call_id, outcome=action.outcome, reason=action.reason)
 
-    async def _lead(self) -> None:
-        """Wait for the lease, route while it is held, wait again."""
+    async def lead(self, address: str) -> None:
+        """Wait for the lease, route while it is held, wait again. ``address`` is where gateways find this router."""
         ttl_s = self._config.router.lease_ttl_s
-        lease = self._lease = Lease(self._redis, LEASE, self._router_id, advertised(self._server.address), ttl_s)
+        lease = self._lease = Lease(self._redis, LEASE, self._router_id, address, ttl_s)
         while True:
             try:
                 epoch = await lease.acquire()

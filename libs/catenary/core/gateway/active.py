@@ -1,0 +1,64 @@
+"""The runs that a gateway drives, with what is known of their cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catenary.core.gateway.demand import Demand
+from catenary.core.gateway.events import GatewayAction
+from catenary.core.gateway.forecast import Forecaster
+from catenary.core.gateway.placement import take_back
+from catenary.core.gateway.run import ActiveCall, ActiveRun
+from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.model.profile import EngineProfile
+
+Actions = list[GatewayAction]
+
+
+class ActiveRuns:
+    """``profiles`` and ``models`` have the same keys."""
+
+    def __init__(
+        self, settings: GatewaySettings, models: Mapping[str, ModelInfo], profiles: Mapping[str, EngineProfile]
+    ) -> None:
+        self.settings = settings
+        self.forecaster = Forecaster(models, profiles)
+        self.demand = Demand(settings.crowd_margin)
+        self.runs: dict[str, ActiveRun] = {}
+        self.calls: dict[str, tuple[ActiveRun, ActiveCall]] = {}
+
+    def hold(self, run: ActiveRun, call: ActiveCall) -> None:
+        run.calls[str(call.ref)] = call
+        self.calls[call.call_id] = (run, call)
+
+    def find(self, call_id: str, attempt: int) -> tuple[ActiveRun, ActiveCall] | tuple[None, None]:
+        """The call where ``attempt`` is its present one."""
+        run, call = self.calls.get(call_id, (None, None))
+        if run is None or call is None or call.attempt != attempt:
+            return None, None
+        return run, call
+
+    def drop(self, run: ActiveRun, call: ActiveCall) -> None:
+        """The call has ended."""
+        run.calls.pop(str(call.ref), None)
+        self.calls.pop(call.call_id, None)
+
+    def forget(self, run_id: str) -> ActiveRun | None:
+        """The run that is driven no more, None where it was not."""
+        self.demand.forget(run_id)
+        return self.runs.pop(run_id, None)
+
+    def take_back_all(self, run: ActiveRun) -> Actions:
+        """End the run's calls wherever they are."""
+        actions: Actions = []
+        for call in run.calls.values():
+            actions += take_back(run, call)
+            self.calls.pop(call.call_id, None)
+        return actions
+
+    def crowded_out(self, run: ActiveRun, now: float) -> str:
+        """Why the run has to miss, where somebody must; empty: it need not."""
+        if not self.settings.shed_crowded:
+            return ""
+        model = self.demand.crowded_out(run.run_id, self.forecaster.pools, now)
+        return f"{model} cannot serve it in time beside the runs already there" if model else ""

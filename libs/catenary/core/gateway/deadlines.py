@@ -1,0 +1,75 @@
+"""When the runs of a gateway are looked at again: their deadlines, their last ends, and whether they are lost."""
+
+from __future__ import annotations
+
+import heapq
+
+from catenary.core.gateway.active import Actions, ActiveRuns
+from catenary.core.gateway.course import RunCourse
+from catenary.core.gateway.events import Tick
+from catenary.core.gateway.run import ActiveRun
+from catenary.model.dispatch import NEVER
+from catenary.model.outcome import Outcome
+from catenary.model.workflow import OnMiss
+from catenary.policy.slack import longest, shortest_way
+from catenary.policy.span import Z95
+
+
+class Deadlines:
+    """A heap of (time, run); an entry of a run that has ended is passed over."""
+
+    def __init__(self, active: ActiveRuns, course: RunCourse) -> None:
+        self._active = active
+        self._course = course
+        self._settings = active.settings
+        self._timers: list[tuple[float, str]] = []
+
+    def next_timer(self) -> float | None:
+        """When the next Tick is due."""
+        return self._timers[0][0] if self._timers else None
+
+    def watch(self, run: ActiveRun, now: float) -> None:
+        """Look at the run again soon, where deadlines are acted upon."""
+        if run.deadline != NEVER and self._settings.shed_lost:
+            self._recheck_at(run, now + self._settings.recheck_s)
+
+    def tick(self, event: Tick, now: float) -> Actions:
+        actions: Actions = []
+        while self._timers and self._timers[0][0] <= now:
+            _, run_id = heapq.heappop(self._timers)
+            run = self._active.runs.get(run_id)
+            if run is not None and run.deadline_s is not None:
+                actions += self._recheck(run, now) if now < run.deadline else self._overdue(run, run.deadline_s, now)
+        return actions
+
+    def _overdue(self, run: ActiveRun, deadline_s: float, now: float) -> Actions:
+        multiple = self._settings.late_multiple
+        end_at = run.submitted_at + deadline_s * multiple
+        if now >= end_at:
+            reason = f"not finished at {multiple:g} times its deadline of {deadline_s:g} s"
+            return self._course.end(run, Outcome.EXPIRED, reason, now)
+        if run.on_miss is OnMiss.FINISH:
+            heapq.heappush(self._timers, (end_at, run.run_id))
+        return self._course.lose(run, f"deadline of {deadline_s:g} s has passed", now)
+
+    def _recheck(self, run: ActiveRun, now: float) -> Actions:
+        """A run that is lost by now makes room, where anybody waits for it."""
+        if run.late or run.deadline == NEVER:
+            return []
+        left = run.deadline - now
+        if not self._contended(run):
+            self._recheck_at(run, now + self._settings.recheck_s)
+            return []
+        rest = longest(shortest_way(self._active.forecaster.path(run)))
+        self._recheck_at(run, now + max(self._settings.recheck_s, (left - rest.at(Z95)) / 2))
+        chance = rest.probability_within(left)
+        if chance >= self._settings.lost_probability:
+            return []
+        return self._course.lose(run, f"P(in time) is {chance:.3f} with {left:.2f} s left", now)
+
+    def _recheck_at(self, run: ActiveRun, at: float) -> None:
+        heapq.heappush(self._timers, (min(run.deadline, at), run.run_id))
+
+    def _contended(self, run: ActiveRun) -> bool:
+        pools = self._active.forecaster.pools
+        return any(call.model in pools and pools[call.model].num_queued > 0 for call in run.calls.values())

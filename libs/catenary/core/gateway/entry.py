@@ -1,0 +1,116 @@
+"""How a run comes to a gateway: submitted and admitted, or taken over from another owner; and how it leaves unrun."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from catenary.core.gateway.active import Actions, ActiveRuns
+from catenary.core.gateway.adoption import ATTEMPT_GAP, rebuild
+from catenary.core.gateway.course import RunCourse
+from catenary.core.gateway.deadlines import Deadlines
+from catenary.core.gateway.events import (
+    CreateRun,
+    Publish,
+    Refuse,
+    RunAdopted,
+    RunCreated,
+    RunFenced,
+    RunNotCreated,
+    RunSubmitted,
+)
+from catenary.core.gateway.forecast import BYTES_PER_TOKEN
+from catenary.core.gateway.run import ActiveRun, input_tokens
+from catenary.core.progress import RunProgress
+from catenary.model.outcome import Outcome
+from catenary.model.run import CallRestarted, Quote, RunAdmitted, RunRefused
+from catenary.policy.admission import ADMISSIONS, AdmissionContext, AdmissionDecision
+from catenary.policy.slack import longest
+
+
+class Entry:
+    def __init__(self, active: ActiveRuns, course: RunCourse, deadlines: Deadlines) -> None:
+        self._active = active
+        self._course = course
+        self._deadlines = deadlines
+        self._settings = active.settings
+        self._admit = ADMISSIONS[active.settings.admission]
+
+    def submitted(self, event: RunSubmitted, now: float) -> Actions:
+        bound = self._settings.max_active_runs
+        if len(self._active.runs) >= bound:
+            refusal = RunRefused(Outcome.REJECTED_CAPACITY, f"{bound} runs are active, the bound", Quote(0.0, 0.0))
+            return [Refuse(event.run_id, refusal)]
+        run = self._begin(event, now)
+        decision = self._decide(run, now)
+        if decision.outcome is not None:
+            return [Refuse(run.run_id, RunRefused(decision.outcome, decision.reason, decision.quote))]
+        run.predicted_s = decision.predicted_s
+        self._active.runs[run.run_id] = run
+        slack = 0.0 if run.deadline_s is None else run.deadline_s - decision.predicted_s
+        admitted = RunAdmitted(
+            run.deadline_s or 0.0, decision.predicted_s, decision.probability, slack, run.workflow.version
+        )
+        return [CreateRun(run.run_id, run.event(admitted))]
+
+    def created(self, event: RunCreated, now: float) -> Actions:
+        run = self._active.runs.get(event.run_id)
+        if run is None:
+            return []
+        run.epoch = event.epoch
+        self._deadlines.watch(run, now)
+        return self._course.advance(run, run.progress.start(), now)
+
+    def adopted(self, event: RunAdopted, now: float) -> Actions:
+        """Go on from the last finished call. What the calls under way had given so far is void."""
+        run, step = rebuild(event, self._settings, now)
+        self._active.runs[run.run_id] = run
+        self._deadlines.watch(run, now)
+        self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run))
+        reason = f"the run was taken over by {self._settings.gateway_id}"
+        first = ATTEMPT_GAP + max(event.attempts.values(), default=0)
+        actions: Actions = [
+            Publish(run.event(CallRestarted(ready.ref, first + 1, reason)), run.epoch) for ready in step.ready
+        ]
+        actions += self._course.advance(run, step, now)
+        for call in run.calls.values():
+            call.attempt = first
+        return actions
+
+    def not_created(self, event: RunNotCreated, now: float) -> Actions:
+        self._active.forget(event.run_id)
+        return []
+
+    def fenced(self, event: RunFenced, now: float) -> Actions:
+        run = self._active.forget(event.run_id)
+        return [] if run is None else self._active.take_back_all(run)
+
+    def _begin(self, event: RunSubmitted, now: float) -> ActiveRun:
+        slo = event.workflow.workflow.slo
+        return ActiveRun(
+            run_id=event.run_id,
+            workflow=event.workflow,
+            progress=RunProgress(event.workflow, event.inputs, self._settings.limits),
+            submitted_at=now,
+            deadline_s=event.deadline_s if event.deadline_s is not None else slo.deadline_s,
+            tenant=event.tenant,
+            priority=event.priority,
+            input_tokens=input_tokens(event.inputs, BYTES_PER_TOKEN),
+            owner=self._settings.gateway_id,
+        )
+
+    def _decide(self, run: ActiveRun, now: float) -> AdmissionDecision:
+        """Admitted runs are counted in the demand from here on."""
+        forecaster, demand = self._active.forecaster, self._active.demand
+        calls = forecaster.path(run)
+        models = {compiled.call.model for compiled in run.workflow.calls}
+        decision = self._admit(
+            AdmissionContext(longest(calls), run.deadline_s, models, forecaster.pools, self._settings.admit_probability)
+        )
+        if decision.outcome is not None:
+            return decision
+        demand.follow(run.run_id, run.deadline, calls)
+        crowded = self._active.crowded_out(run, now)
+        if crowded:
+            demand.forget(run.run_id)
+            return replace(decision, outcome=Outcome.REJECTED_INFEASIBLE, reason=crowded)
+        return decision

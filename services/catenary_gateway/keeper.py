@@ -1,0 +1,180 @@
+"""The runs that this gateway drives: in the store first, then told to those who follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from redis.exceptions import RedisError
+
+from catenary.core.gateway.events import CreateRun, EndRun, GatewayEvent, Publish, Refuse, RunCreated, RunNotCreated
+from catenary.model.outcome import Outcome
+from catenary.model.run import CallFinished, Quote, Run, RunEvent, RunRefused
+from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
+from catenary.runtime.store.runs import RunStore
+from catenary.runtime.wire.run import event_to_proto, run_to_proto
+from catenary.v1 import run_pb2
+from catenary_gateway.background import Background
+from catenary_gateway.context import RunContext, RunExists
+from catenary_gateway.journal import RunJournal
+from catenary_gateway.metrics import GatewayMetrics
+from catenary_gateway.spans import RunSpans
+
+FIRST_EPOCH = 1
+FULL_RUNS = 100_000
+
+
+class RunKeeper:
+    """Carries out CreateRun, Refuse, Publish and EndRun. ``view`` is the core's; ``unsure`` hears of a run that the
+    store may or may not have under this owner's name; ``fenced`` of one that another owner has."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        owner: str,
+        background: Background,
+        spans: RunSpans,
+        metrics: GatewayMetrics,
+        handle: Callable[[GatewayEvent], None],
+        view: Callable[[str], Run | None],
+        unsure: Callable[[str], None],
+        fenced: Callable[[str], None],
+    ) -> None:
+        self.contexts: dict[str, RunContext] = {}
+        self.journal = RunJournal(store, FULL_RUNS, self._events_stored, fenced, metrics.store.observe)
+        self._store = store
+        self._owner = owner
+        self._background = background
+        self._spans = spans
+        self._metrics = metrics
+        self._handle = handle
+        self._view = view
+        self._unsure = unsure
+        self._log = structlog.get_logger()
+
+    def active_run(self, run_id: str) -> run_pb2.Run | None:
+        context = self.contexts.get(run_id)
+        run = self._view(run_id)
+        if context is None or run is None:
+            return None
+        return run_to_proto(run, context.submit_unix_s, self._spans.trace_id(run_id))
+
+    def create(self, action: CreateRun) -> None:
+        self._background.spawn(self._create(action))
+
+    async def _create(self, action: CreateRun) -> None:
+        context = self.contexts[action.run_id]
+        run = self.active_run(action.run_id)
+        if run is None:
+            self._not_created(action.run_id, None)
+            return
+        message = event_to_proto(action.event)
+        try:
+            result = await self._store.create(
+                action.run_id,
+                self._owner,
+                FIRST_EPOCH,
+                context.digest,
+                run.SerializeToString(),
+                context.request,
+                [message.SerializeToString()],
+            )
+        except StoreError as error:
+            if isinstance(error, StoreUnavailable):
+                self._unsure(action.run_id)
+            self._not_created(action.run_id, error)
+            return
+        if not result.created:
+            self._not_created(action.run_id, RunExists(result.spec_digest))
+            return
+        context.stored.set_result(None)
+        self.journal.open(action.run_id, FIRST_EPOCH, num_stored=1)
+        context.feed.publish(message)
+        self._handle(RunCreated(action.run_id, FIRST_EPOCH))
+        if context.ended is not None:
+            self.end(context.ended)
+
+    def _not_created(self, run_id: str, error: Exception | None) -> None:
+        self._handle(RunNotCreated(run_id))
+        context = self.contexts.pop(run_id)
+        if isinstance(error, StoreFull):
+            refused = RunRefused(Outcome.REJECTED_CAPACITY, str(error), Quote(0.0, 0.0))
+            context.feed.publish(event_to_proto(RunEvent(run_id, 1, refused)))
+        elif error is not None:
+            context.stored.set_exception(error)
+        context.feed.close()
+
+    def refuse(self, action: Refuse) -> None:
+        context = self.contexts.pop(action.run_id)
+        refusal = action.refusal
+        self._metrics.refused.labels(str(refusal.outcome)).inc()
+        self._log.info("run refused", run_id=action.run_id, outcome=refusal.outcome, reason=refusal.reason)
+        context.feed.publish(event_to_proto(RunEvent(action.run_id, 1, refusal)))
+        context.feed.close()
+
+    def publish(self, action: Publish) -> None:
+        event = action.event
+        context = self.contexts.get(event.run_id)
+        if context is None:
+            return
+        if event.sequence == 0:
+            if context.feed.wants_tokens:
+                context.feed.publish_tokens(event_to_proto(event))
+            return
+        message = event_to_proto(event)
+        if self.journal.append(event.run_id, message.SerializeToString()):
+            context.feed.hold(message)
+        else:
+            context.feed.publish(message)
+        if isinstance(event.body, CallFinished):
+            self._spans.call_finished(f"{event.run_id}/{event.body.record.ref}", event.body.record)
+            self._metrics.call_ended(event.body.record)
+
+    def end(self, action: EndRun) -> None:
+        """The client hears of the end once it is stored."""
+        run_id = action.run.run_id
+        context = self.contexts[run_id]
+        if not context.stored.done():
+            context.ended = action
+            return
+        message = event_to_proto(action.event)
+        header = run_to_proto(action.run, context.submit_unix_s, self._spans.trace_id(run_id))
+        self._spans.run_finished(action.run)
+        self._metrics.run_ended(action.run)
+        self._log.info(
+            "run finished",
+            run_id=run_id,
+            outcome=action.run.outcome,
+            met=action.run.met,
+            e2e_s=round(action.run.e2e_s, 4),
+            trace_id=header.trace_id,
+        )
+
+        def stored() -> None:
+            self.contexts.pop(run_id, None)
+            context.feed.publish(message)
+            context.feed.close()
+
+        self.journal.finish(run_id, message.SerializeToString(), header.SerializeToString(), stored)
+
+    def close(self, run_id: str) -> None:
+        """Nothing more of the run is stored or told here."""
+        self.journal.forget(run_id)
+        context = self.contexts.pop(run_id, None)
+        if context is not None:
+            context.feed.close()
+
+    async def owned_by_others(self) -> list[str]:
+        """Runs that the store gives to another owner by now; none where it does not answer."""
+        run_ids = [run_id for run_id, context in self.contexts.items() if context.stored.done()]
+        try:
+            owners = await self._store.owners_of(run_ids)
+        except (RedisError, OSError, TimeoutError):
+            return []
+        pairs = zip(run_ids, owners, strict=True)
+        return [run_id for run_id, owner in pairs if owner not in (None, self._owner) and run_id in self.contexts]
+
+    def _events_stored(self, run_id: str, last: int) -> None:
+        context = self.contexts.get(run_id)
+        if context is not None:
+            context.feed.release(last)

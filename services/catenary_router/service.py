@@ -1,0 +1,47 @@
+"""The router process: its parts, their start and their stop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from catenary.runtime.advertised import advertised
+from catenary.runtime.config import Config
+from catenary.runtime.rpc import GrpcServer
+from catenary.runtime.store.connection import connect
+from catenary.v1 import router_service_pb2_grpc
+from catenary_router.servicer import RouterServicer
+from catenary_router.shell import Router
+
+STOP_GRACE_S = 1.0
+
+
+class RouterService:
+    def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
+        self._redis = connect(config.store.url)
+        self._router = Router(config, router_id, config_path, self._redis)
+        self._server = GrpcServer(config.router.address)
+        self._server.add(
+            router_service_pb2_grpc.add_RouterServiceServicer_to_server,
+            RouterServicer(self._router),
+            "catenary.v1.RouterService",
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        return self._server.address
+
+    async def start(self) -> None:
+        await self._server.start()
+        self._task = asyncio.create_task(self._router.lead(advertised(self._server.address)), name="router lease")
+        await self._server.set_serving(True)
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._router.gateways.close_all()
+        await self._server.stop(STOP_GRACE_S)
+        await self._router.release()
+        await self._redis.aclose()
