@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from catenary.simulation.cluster import Cluster
 from catenary.simulation.report import Report
 from catenary.simulation.scenario import load_scenario
 from catenary.simulation.simulate import simulate
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
-TRACE = SCENARIOS / "traces" / "chain_1.0_seed1.csv"
+TRACES = SCENARIOS / "traces"
+PLAIN_QUEUEING = {"0.8": 0.004, "0.9": 0.131, "1.0": 0.450, "1.1": 0.848, "1.3": 0.919, "burst": 0.590}
+"""Share missed on seed 1 with own objectives by an independent simulation; Ray Serve measured within 1.5 points of
+it: 0.5, 13.6, 46.5, 85.0, 92.6 and 59.6 %."""
 
 
 def run(scenario: str, policy: str, trace: Path | None = None, *overrides: str, seed: int = 1) -> Report:
@@ -22,9 +24,9 @@ def run(scenario: str, policy: str, trace: Path | None = None, *overrides: str, 
     return report
 
 
-def test_plain_fcfs_misses_what_the_queueing_system_misses() -> None:
-    """45.0 % with own objectives on this trace by an independent simulation; Ray Serve measured 46.5 %."""
-    assert run("chain_own", "fcfs", TRACE).missed == pytest.approx(0.45, abs=0.02)
+@pytest.mark.parametrize(("load", "missed"), PLAIN_QUEUEING.items())
+def test_plain_fcfs_misses_what_the_queueing_system_misses(load: str, missed: float) -> None:
+    assert run("chain_own", "fcfs", TRACES / f"chain_{load}_seed1.csv").missed == pytest.approx(missed, abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not() -> None:
@@ -48,19 +50,3 @@ def test_other_shapes_run_to_their_end_and_miss_no_more_than_first_come_first_se
     ours, theirs = run(scenario, "catenary", None, short), run(scenario, "fcfs", None, short)
     assert ours.runs == theirs.runs > 50
     assert ours.missed <= theirs.missed + 0.01
-
-
-def test_reservations_never_exceed_the_places_of_a_replica() -> None:
-    events = 0
-
-    def check(cluster: Cluster) -> None:
-        nonlocal events
-        events += 1
-        for pool in cluster.router.pools.values():
-            for load in pool.replicas.values():
-                assert load.num_placed <= load.max_num_seqs + load.lookahead
-
-    scenario = load_scenario(SCENARIOS / "chain_own.yaml", "catenary", ["work.phases=[{duration_s: 8, load: 1.3}]"])
-    report, _ = simulate(scenario, "catenary", 5, None, check)
-    assert report.runs > 100
-    assert events > report.runs

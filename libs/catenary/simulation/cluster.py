@@ -37,15 +37,16 @@ from catenary.core.router import (
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import QueuedCall
 from catenary.model.profile import EngineProfile
-from catenary.model.run import Run, RunRefused
+from catenary.model.run import Run, RunEvent, RunRefused
 from catenary.model.worker import ReplicaState
 from catenary.simulation.engine import EngineModel
-from catenary.simulation.faults import SlowStart, WorkerCrash
+from catenary.simulation.faults import SlowStart, WorkerCrash, WorkerDrain
 from catenary.simulation.gateway import SimGateway
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
 from catenary.simulation.network import Network
 from catenary.simulation.scenario import Scenario
+from catenary.simulation.watcher import Watcher
 from catenary.simulation.worker import SimReplica, SimWorker
 
 ROUTER = "router"
@@ -72,22 +73,22 @@ class Ends:
 
 
 class Cluster:
-    """``run`` goes on until every submitted run has ended. ``check`` is called after every event."""
+    """``run`` goes on until every submitted run has ended. ``watcher`` is told of every event."""
 
     def __init__(
         self,
         scenario: Scenario,
         workflow: CompiledWorkflow,
         submitted: Sequence[SubmittedRun],
-        check: Callable[[Cluster], None] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self.heap = EventHeap()
         self.network = Network(self.heap, scenario.delays, scenario.faults)
         self.ends = Ends()
         self.submitted = submitted
         self._scenario = scenario
-        self._workflow = workflow
-        self._check = check
+        self.workflow = workflow
+        self._watcher = watcher
         truth = true_profiles(scenario)
         believed = {
             name: replace(profile, correction=scenario.models[name].believed_factor) for name, profile in truth.items()
@@ -98,19 +99,32 @@ class Cluster:
         self._router_offset_s = self.network.offset_s(ROUTER)
 
     def run(self) -> Ends:
+        self._plan_faults()
+        self._introduce()
         for number, run in enumerate(self.submitted):
             gateway = list(self.gateways.values())[number % len(self.gateways)]
-            event = RunSubmitted(run.job.run_id, self._workflow, run.job.inputs, run.deadline_s)
+            event = RunSubmitted(run.job.run_id, self.workflow, run.job.inputs, run.deadline_s)
             self.heap.at(run.job.arrival_s, gateway.handle, event)
-        self._plan_faults()
         for worker in self.workers.values():
             self._snapshot(worker)
         self._report_pools()
         self._tick_router()
-        while len(self.ends) < len(self.submitted) and self.heap.step():
-            if self._check is not None:
-                self._check(self)
+        while len(self.ends) < len(self.submitted) and self._step():
+            pass
         return self.ends
+
+    def go_on(self, seconds: float) -> None:
+        """What is under way comes to its end."""
+        until_s = self.heap.now + seconds
+        while self.heap.now < until_s and self._step():
+            pass
+
+    def _step(self) -> bool:
+        if not self.heap.step():
+            return False
+        if self._watcher is not None:
+            self._watcher.stepped(self)
+        return True
 
     def _make_gateways(self, profiles: Mapping[str, EngineProfile]) -> dict[str, SimGateway]:
         models = {
@@ -151,6 +165,8 @@ class Cluster:
 
     def _route(self, event: RouterEvent) -> None:
         for action in self.router.handle(event, self.heap.now + self._router_offset_s):
+            if self._watcher is not None and isinstance(action, Assign):
+                self._watcher.assigned(action, self)
             gateway_id = action.call.gateway_id
             at = self.network.arrival(f"router>{gateway_id}", self.network.hop_s())
             self.heap.at(at, self.gateways[gateway_id].handle, self._answer(action))
@@ -198,16 +214,32 @@ class Cluster:
 
         return send
 
+    def published(self, event: RunEvent) -> None:
+        if self._watcher is not None:
+            self._watcher.published(event, self)
+
     def refused(self, run_id: str, refusal: RunRefused) -> None:
+        if self._watcher is not None:
+            self._watcher.refused(run_id, self)
         self.ends.refusals[run_id] = refusal
 
     def ended(self, run: Run) -> None:
+        if self._watcher is not None:
+            self._watcher.ended(run, self)
         self.ends.runs[run.run_id] = run
 
     def reported(self, report: ReportCall) -> None:
         self.ends.reports.append(report)
 
     # -- what repeats
+
+    def _introduce(self) -> None:
+        """Everybody has heard of everybody before the first run arrives."""
+        for worker in self.workers.values():
+            self.router.handle(SnapshotArrived(worker.snapshot()), self._router_offset_s)
+        states = self.router.pool_states(self._router_offset_s)
+        for gateway in self.gateways.values():
+            gateway.handle(PoolsReported(states))
 
     def _snapshot(self, worker: SimWorker) -> None:
         if worker.alive:
@@ -240,6 +272,9 @@ class Cluster:
                 worker = self.workers[fault.worker]
                 worker.set_state(ReplicaState.LOADING)
                 self.heap.at(fault.until_s, self._awake, worker)
+            elif isinstance(fault, WorkerDrain):
+                self.heap.at(fault.at_s, self._drain, self.workers[fault.worker])
+                self.heap.at(fault.until_s, self._awake, self.workers[fault.worker])
 
     def _crash(self, worker: SimWorker, restart_s: float) -> None:
         for gateway_id in worker.crash():
@@ -251,6 +286,10 @@ class Cluster:
 
     def _restart(self, worker: SimWorker) -> None:
         worker.restart()
+        self._send_snapshot(worker)
+
+    def _drain(self, worker: SimWorker) -> None:
+        worker.set_state(ReplicaState.DRAINING)
         self._send_snapshot(worker)
 
     def _awake(self, worker: SimWorker) -> None:

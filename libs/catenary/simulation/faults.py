@@ -30,6 +30,15 @@ class SlowStart(_Section):
     until_s: Moment
 
 
+class WorkerDrain(_Section):
+    """The worker takes no new calls between the two moments; those it has go on."""
+
+    kind: Literal["worker_drain"]
+    worker: str
+    at_s: Moment
+    until_s: Moment
+
+
 class ClockOffset(_Section):
     """The clock of ``part`` ("router", a gateway or a worker) is ahead by ``offset_s``."""
 
@@ -66,5 +75,6 @@ class SlowStore(_Section):
 
 
 Fault = Annotated[
-    WorkerCrash | SlowStart | ClockOffset | StaleSnapshots | SlowNetwork | SlowStore, Field(discriminator="kind")
+    WorkerCrash | SlowStart | WorkerDrain | ClockOffset | StaleSnapshots | SlowNetwork | SlowStore,
+    Field(discriminator="kind"),
 ]

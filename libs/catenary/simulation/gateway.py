@@ -23,7 +23,7 @@ from catenary.core.gateway.events import (
     Tokenize,
     Withdraw,
 )
-from catenary.model.run import Run, RunRefused
+from catenary.model.run import Run, RunEvent, RunRefused
 from catenary.simulation.network import Network
 from catenary.simulation.unloaded import prompt_tokens
 
@@ -33,6 +33,7 @@ class Peers(Protocol):
 
     def to_router(self, gateway_id: str, message: Offer | Withdraw | Release) -> None: ...
     def to_worker(self, gateway_id: str, message: Start | Abort) -> None: ...
+    def published(self, event: RunEvent) -> None: ...
     def refused(self, run_id: str, refusal: RunRefused) -> None: ...
     def ended(self, run: Run) -> None: ...
     def reported(self, report: ReportCall) -> None: ...
@@ -58,8 +59,8 @@ class SimGateway:
             Release: lambda action: peers.to_router(gateway_id, action),
             Start: lambda action: peers.to_worker(gateway_id, action),
             Abort: lambda action: peers.to_worker(gateway_id, action),
-            Publish: lambda _: None,
-            EndRun: lambda action: peers.ended(action.run),
+            Publish: lambda action: peers.published(action.event),
+            EndRun: self._end,
             ReportCall: peers.reported,
         }
 
@@ -75,7 +76,12 @@ class SimGateway:
         self.handle_all((event,))
 
     def _create(self, action: CreateRun) -> None:
+        self._peers.published(action.event)
         self._heap.after(self._network.store_s(), self.handle, RunCreated(action.run_id, 1))
+
+    def _end(self, action: EndRun) -> None:
+        self._peers.published(action.event)
+        self._peers.ended(action.run)
 
     def _tokenize(self, action: Tokenize) -> None:
         ids = range(prompt_tokens(action.call))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from catenary.simulation.report import Report, summarize
 from catenary.simulation.scenario import Scenario, ScenarioError
 from catenary.simulation.trace import read_trace
 from catenary.simulation.unloaded import own_latency_s
+from catenary.simulation.watcher import Watcher
 from catenary.simulation.workload import duration_s, generate_jobs
 
 LIMITS = Limits()
@@ -25,20 +25,20 @@ def simulate(
     policy: str,
     seed: int,
     trace: Path | None = None,
-    check: Callable[[Cluster], None] | None = None,
+    watcher: Watcher | None = None,
 ) -> tuple[Report, Cluster]:
     """Run the scenario to its end.
 
     Raises:
         ScenarioError: the workflow or the trace cannot be used.
     """
-    cluster, arrivals_s = prepare(scenario, seed, trace, check)
+    cluster, arrivals_s = prepare(scenario, seed, trace, watcher)
     cluster.run()
     return summarize(scenario.name, str(trace) if trace else None, policy, cluster, arrivals_s), cluster
 
 
 def prepare(
-    scenario: Scenario, seed: int, trace: Path | None = None, check: Callable[[Cluster], None] | None = None
+    scenario: Scenario, seed: int, trace: Path | None = None, watcher: Watcher | None = None
 ) -> tuple[Cluster, float]:
     """The cluster before its first event, and for how many seconds runs arrive."""
     workflow = _compiled(scenario)
@@ -55,7 +55,7 @@ def prepare(
         for job in jobs
     ]
     submitted = [SubmittedRun(job, _deadline_s(scenario, job)) for job in known]
-    return Cluster(scenario, workflow, submitted, check), arrivals_s
+    return Cluster(scenario, workflow, submitted, watcher), arrivals_s
 
 
 def _compiled(scenario: Scenario) -> CompiledWorkflow:
