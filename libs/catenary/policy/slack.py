@@ -15,7 +15,8 @@ from catenary.policy.span import ZERO, Span, later, maybe, then
 @dataclass(frozen=True, slots=True)
 class PathCall:
     """A call of a run that has not ended. ``span`` is its own duration with its wait; ``probability`` that it runs;
-    ``work_s`` the seconds of one ``model`` engine that it takes."""
+    ``work_s`` the seconds of one ``model`` engine that its ``calls`` (the items of a map) take together, each of
+    ``prompt_tokens`` and ``output_tokens``."""
 
     name: str
     children: tuple[str, ...]
@@ -23,6 +24,9 @@ class PathCall:
     probability: float = 1.0
     model: str = ""
     work_s: float = 0.0
+    calls: float = 1.0
+    prompt_tokens: float = 0.0
+    output_tokens: float = 0.0
 
 
 def tails(calls: Sequence[PathCall]) -> Mapping[str, Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from catenary.core.gateway.arrivals import Arrivals
 from catenary.core.gateway.demand import Demand
 from catenary.core.gateway.events import GatewayAction
 from catenary.core.gateway.forecast import Forecaster
@@ -23,6 +24,7 @@ class ActiveRuns:
     ) -> None:
         self.settings = settings
         self.forecaster = Forecaster(models, profiles)
+        self.arrivals = Arrivals()
         self.demand = Demand(settings.crowd_margin)
         self.runs: dict[str, ActiveRun] = {}
         self.calls: dict[str, tuple[ActiveRun, ActiveCall]] = {}

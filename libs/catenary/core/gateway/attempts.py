@@ -50,7 +50,7 @@ class Attempts:
         path = self._forecaster.path(run)
         actions: Actions = []
         if not run.late:
-            self._active.demand.follow(run.run_id, run.deadline, path)
+            self._active.demand.follow(run.run_id, run.deadline, path, now)
             crowded = self._active.crowded_out(run, now)
             if crowded:
                 actions += self._course.lose(run, crowded, now)

@@ -32,6 +32,7 @@ from catenary.core.gateway.events import (
 )
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.model.demand import DemandReport
 from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.run import Run
@@ -79,6 +80,13 @@ class GatewayCore:
     def next_timer(self) -> float | None:
         """When the next Tick is due."""
         return self._deadlines.next_timer()
+
+    def demand(self, incarnation: int, now: float) -> DemandReport:
+        """What has arrived and what is still to come, for the provisioner."""
+        active = self._active
+        return DemandReport(
+            active.settings.gateway_id, incarnation, active.arrivals.counters(), active.demand.waves.buckets(now)
+        )
 
     def view(self, run_id: str, now: float) -> Run | None:
         run = self._active.runs.get(run_id)

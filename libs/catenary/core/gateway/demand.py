@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from catenary.core.gateway.waves import Waves
 from catenary.model.dispatch import NEVER, PoolState
 from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
@@ -14,16 +15,18 @@ from catenary.policy.span import then
 class Demand:
     """One entry per run and model: the work of its calls that no engine has yet, and when the first must start.
 
-    Runs without a deadline and late runs are not counted: they wait behind the others.
+    Runs without a deadline and late runs are not counted: they wait behind the others. ``waves`` has all but the late.
     """
 
     def __init__(self, margin: float) -> None:
+        self.waves = Waves()
         self._margin = margin
         self._by_model: dict[str, dict[str, Claim]] = {}
 
-    def follow(self, run_id: str, deadline: float, path: Sequence[PathCall]) -> None:
+    def follow(self, run_id: str, deadline: float, path: Sequence[PathCall], now: float) -> None:
         """Take the run's calls that have not ended as they are predicted now."""
         self.forget(run_id)
+        self.waves.follow(run_id, path, now)
         if deadline == NEVER:
             return
         after = tails(path)
@@ -42,8 +45,10 @@ class Demand:
     def placed(self, run_id: str, model: str) -> None:
         """An engine has a call of the run: it waits for ``model`` no more."""
         self._by_model.get(model, {}).pop(run_id, None)
+        self.waves.placed(run_id, model)
 
     def forget(self, run_id: str) -> None:
+        self.waves.forget(run_id)
         for entries in self._by_model.values():
             entries.pop(run_id, None)
 

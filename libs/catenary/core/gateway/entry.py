@@ -65,7 +65,7 @@ class Entry:
         run, step = rebuild(event, self._settings, now)
         self._active.runs[run.run_id] = run
         self._deadlines.watch(run, now)
-        self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run))
+        self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run), now)
         reason = f"the run was taken over by {self._settings.gateway_id}"
         first = ATTEMPT_GAP + max(event.attempts.values(), default=0)
         actions: Actions = [
@@ -102,13 +102,14 @@ class Entry:
         """Admitted runs are counted in the demand from here on."""
         forecaster, demand = self._active.forecaster, self._active.demand
         calls = forecaster.path(run)
+        self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
         models = {compiled.call.model for compiled in run.workflow.calls}
         decision = self._admit(
             AdmissionContext(longest(calls), run.deadline_s, models, forecaster.pools, self._settings.admit_probability)
         )
         if decision.outcome is not None:
             return decision
-        demand.follow(run.run_id, run.deadline, calls)
+        demand.follow(run.run_id, run.deadline, calls, now)
         crowded = self._active.crowded_out(run, now)
         if crowded:
             demand.forget(run.run_id)

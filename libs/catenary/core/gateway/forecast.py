@@ -106,10 +106,11 @@ class Forecaster:
         known = run.known_prompts.get(call.name)
         prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known
         span, work_s = self.span(model, prompt, output), engine_work_s(self.profiles[model], prompt, output.mean)
+        left = 1
         if call.for_each is not None:
             left = self._items_left(run, call)
             span, work_s = of_many(span, left, self._free_seats(model)), work_s * left
-        return PathCall(call.name, children, span, probability, model, work_s)
+        return PathCall(call.name, children, span, probability, model, work_s, left, prompt, output.mean)
 
     def _items_left(self, run: ActiveRun, call: Call) -> int:
         items = run.progress.items(call.name)
