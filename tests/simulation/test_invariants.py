@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from faulty_scenarios import faulty_scenario
 
-from catenary.core.gateway.core import GatewayCore
+from catenary.core.gateway.attempts import Attempts
 from catenary.core.gateway.events import CallProgressed
 from catenary.core.router.pool import Pool
 from catenary.model.dispatch import ReplicaLoad
@@ -72,12 +72,12 @@ def _drop_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _drop_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    progressed = GatewayCore._progressed
+    progressed = Attempts.progressed
 
-    def first_only(core: GatewayCore, event: CallProgressed, now: float) -> object:
-        return progressed(core, event, now)[: 1 - bool(event.offset)]
+    def first_only(attempts: Attempts, event: CallProgressed, now: float) -> object:
+        return progressed(attempts, event, now)[: 1 - bool(event.offset)]
 
-    monkeypatch.setattr(GatewayCore, "_progressed", first_only)
+    monkeypatch.setattr(Attempts, "progressed", first_only)
 
 
 def _end_twice(monkeypatch: pytest.MonkeyPatch) -> None:
