@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast drills check protos docs format
+.PHONY: help setup demo test test-fast drills compose-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +22,9 @@ test-fast: setup  ## The tests that need no real engine
 
 drills: setup  ## Random faults under load for twenty minutes (CATENARY_TEST_FAULTS, CATENARY_TEST_SEED)
 	@CATENARY_TEST_FAULTS=$${CATENARY_TEST_FAULTS:-300} $(BIN)/pytest tests/integration/test_drill.py -s
+
+compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker)
+	@$(BIN)/python scripts/compose_test
 
 check: setup  ## Format, lint, types, import contracts, generated files
 	@$(BIN)/ruff format --check --quiet .

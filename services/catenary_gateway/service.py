@@ -50,7 +50,7 @@ class GatewayService:
         gateway.core = await self._core()
         await gateway.tokenizers.load()
         await self._server.start()
-        await gateway.ownership.begin(advertised(self._server.address))
+        await gateway.ownership.begin(advertised(self._server.address, self._config.advertised_host))
         for work in (
             gateway.ownership.keep(gateway.give_up_lost),
             gateway.adopter.run(),

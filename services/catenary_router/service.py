@@ -18,6 +18,7 @@ STOP_GRACE_S = 1.0
 
 class RouterService:
     def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
+        self._advertised_host = config.advertised_host
         self._redis = connect(config.store.url)
         self._router = Router(config, router_id, config_path, self._redis)
         self._server = GrpcServer(config.router.address)
@@ -34,7 +35,8 @@ class RouterService:
 
     async def start(self) -> None:
         await self._server.start()
-        self._task = asyncio.create_task(self._router.lead(advertised(self._server.address)), name="router lease")
+        address = advertised(self._server.address, self._advertised_host)
+        self._task = asyncio.create_task(self._router.lead(address), name="router lease")
         await self._server.set_serving(True)
 
     async def stop(self) -> None:

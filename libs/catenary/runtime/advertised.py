@@ -7,7 +7,7 @@ import socket
 _ANY = ("0.0.0.0", "[::]")
 
 
-def advertised(address: str) -> str:
-    """host:port with this machine's name where the host means every interface."""
-    host, _, port = address.rpartition(":")
-    return f"{socket.gethostname()}:{port}" if host in _ANY else address
+def advertised(address: str, host: str = "") -> str:
+    """host:port with ``host``, or this machine's name, where the address means every interface."""
+    listened, _, port = address.rpartition(":")
+    return f"{host or socket.gethostname()}:{port}" if listened in _ANY else address

@@ -266,6 +266,8 @@ class Config(BaseSettings):
 
     cache_dir: Path = Path("~/.cache/catenary")
     """Folder of converted models and of measured start-up times."""
+    advertised_host: str = Field(default="", max_length=253, pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]*)$")
+    """Host that others are told where an address means every interface; empty: this machine's name."""
     store: StoreConfig = Field(default_factory=StoreConfig)
     gateway: GatewayConfig = Field(default_factory=GatewayConfig)
     router: RouterConfig = Field(default_factory=RouterConfig)
