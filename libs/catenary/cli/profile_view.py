@@ -19,6 +19,7 @@ _COEFFICIENTS = (
     ("step, each sequence", "step_seq_s", 1e3, "ms"),
     ("step, each context token", "step_context_s", 1e6, "µs"),
     ("call, besides", "overhead_s", 1e3, "ms"),
+    ("call, after another", "submit_s", 1e3, "ms"),
 )
 
 
@@ -46,6 +47,8 @@ def coefficients_table(profile: profile_pb2.Profile) -> Table:
     table.add_column("value", justify="right")
     for label, name, scale, unit in _COEFFICIENTS:
         table.add_row(label, f"{getattr(profile, name) * scale:.4g} {unit}")
+    for cost in profile.prefill_curve:
+        table.add_row(f"prefill, {cost.tokens:g} tokens in a step", f"{cost.seconds * 1e3:.4g} ms")
     table.add_row("error, median", f"{profile.residual_median:.1%}")
     table.add_row("error, 95th percentile", f"{profile.residual_p95:.1%}")
     for label, value in _sizes(profile):

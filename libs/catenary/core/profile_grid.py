@@ -43,7 +43,7 @@ class GridShape:
 
 
 QUICK = GridShape((16, 128, 512, 1024), (32,), (32, 512), 24, 4)
-FULL = GridShape((16, 64, 128, 256, 512, 1024, 2048, 4096, 8192), (32, 256), (32, 256, 1024, 4096), 48, 2)
+FULL = GridShape((16, 64, 128, 256, 512, 640, 1024, 2048, 4096, 8192), (32, 256), (32, 256, 1024, 4096), 48, 2)
 
 
 def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catenary.model.prefill_curve import PrefillCurve, seconds_at
+
 
 @dataclass(frozen=True, slots=True)
 class EngineProfile:
@@ -11,7 +13,11 @@ class EngineProfile:
 
     Prefill of n tokens takes ``prefill_base_s + prefill_token_s * n + prefill_token2_s * n^2``; one decode step takes
     ``step_base_s + step_seq_s * batch + step_context_s * context`` where context counts the tokens in the KV cache of
-    the whole batch. The form follows Vidur (microsoft/vidur).
+    the whole batch. The form follows Vidur (microsoft/vidur). Where ``prefill_curve`` is known it stands for prefill: an
+    iteration that computes n prompt tokens, of one prompt or several, takes ``seconds_at(prefill_curve, n)`` beyond its
+    decode step. On an accelerator that is no line: an iteration with a prompt has a least time, and prompts that fit
+    beside the reading of the weights cost little more. ``overhead_s`` is spent once per call outside the iterations;
+    ``submit_s`` passes between two calls that come at once, before the engine sees the second.
     Zero sizes mean unknown (or, for ``kv_capacity_tokens``, not bounded).
     """
 
@@ -39,9 +45,20 @@ class EngineProfile:
     origin: str = "assumed"
     version: int = 0
     settings_digest: str = ""
+    submit_s: float = 0.0
+    prefill_curve: PrefillCurve = ()
 
     def prefill_s(self, prompt_tokens: float) -> float:
+        """What one prompt adds to the iteration that computes it alone."""
+        if self.prefill_curve:
+            return seconds_at(self.prefill_curve, prompt_tokens)
         return self.prefill_base_s + (self.prefill_token_s + self.prefill_token2_s * prompt_tokens) * prompt_tokens
+
+    def admission_s(self, num_prompts: float, prompt_tokens: float) -> float:
+        """What ``num_prompts`` per iteration, of ``prompt_tokens`` each, add to the mean iteration."""
+        if self.prefill_curve and num_prompts > 1:
+            return seconds_at(self.prefill_curve, num_prompts * prompt_tokens)
+        return num_prompts * self.prefill_s(prompt_tokens)
 
     def step_s(self, batch: float, context_tokens: float = 0.0) -> float:
         return self.step_base_s + self.step_seq_s * batch + self.step_context_s * context_tokens

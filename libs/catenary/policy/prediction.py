@@ -2,7 +2,7 @@
 
 While a call decodes, its engine also prefills the calls that take the seats of those that end. With ``batch`` sequences
 of ``mean_output`` tokens each, ``batch / mean_output`` prefills fall on every step, so the loaded step is
-``step(batch) + batch / mean_output * prefill(mean_prompt)``. Predicting by the unloaded step makes doomed runs look
+``step(batch) + admission(batch / mean_output, mean_prompt)``. Predicting by the unloaded step makes doomed runs look
 feasible.
 """
 
@@ -32,7 +32,7 @@ def loaded_step_s(profile: EngineProfile, batch: float, traffic: Traffic) -> flo
     step = profile.step_s(batch, context)
     others = max(0.0, batch - 1)
     if others and traffic.mean_output > 0:
-        step += others / traffic.mean_output * profile.prefill_s(traffic.mean_prompt)
+        step += profile.admission_s(others / traffic.mean_output, traffic.mean_prompt)
     return step * profile.correction * traffic.interference
 
 
@@ -53,7 +53,9 @@ def engine_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: f
     """Seconds of one full engine that a call takes from everybody: its prefill, and its share of the decode steps."""
     seats = profile.max_num_seqs
     step = profile.step_s(seats, seats * (prompt_tokens + output_tokens / 2))
-    return (profile.prefill_s(prompt_tokens) + output_tokens * step / seats) * profile.correction
+    together = max(1.0, seats / max(1.0, output_tokens))
+    prefill = profile.admission_s(together, prompt_tokens) / together
+    return (prefill + output_tokens * step / seats) * profile.correction
 
 
 def remaining_tokens(estimate: LengthEstimate, done: int) -> float:

@@ -2,6 +2,7 @@
 
 An iteration that admits prompts of n tokens into a batch takes ``sum(prefill(n)) + step(batch, context)`` and gives
 each sequence one token. Decode points fix the step; what a first token takes beyond one fixes prefill and overhead.
+Where that leaves much unexplained, prefill is a curve over the tokens of the iteration instead (policy/curve_fit).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import GridPoint, PointKind, ProfilePoint
+from catenary.policy.curve_fit import WORST_ERROR, burst_s, fit_curve
 
 Array = NDArray[np.float64]
 
@@ -23,6 +25,8 @@ HUBER_SCALES = 1.345
 LEAST_SCALE = 0.002
 REWEIGHTINGS = 10
 TIE = 1e-9
+NOTABLY_BETTER = 0.9
+LEAST_CURVE_ERROR = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Fit:
 
 def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1) -> float:
     """Seconds that ``profile`` gives for what ``point`` measures in ``steps`` iterations, without its correction."""
+    if profile.prefill_curve and point.kind is not PointKind.DECODE:
+        return burst_s(profile, point)
     step_s = _steps_s(profile, point, steps)
     if point.kind is PointKind.DECODE:
         return step_s
@@ -46,10 +52,10 @@ def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1) ->
 def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     """Rule: non-negative least squares on relative errors, outlying points weighed down (Huber), steps before prefill.
 
-    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: fewer
-    coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points alone, so an
-    engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after Huber, Robust
-    Statistics.
+    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: the sum before the
+    curve, fewer coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points alone,
+    so an engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after Huber,
+    Robust Statistics.
 
     Raises:
         ValueError: there is no decode or no prefill point.
@@ -60,7 +66,7 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
         raise ValueError(f"points: {len(decode)} decode and {len(prefill)} prefill; at least one of each is needed")
     rows = [[1.0, p.point.batch, p.point.context_tokens] for p in decode]
     steps = _solve(rows, [p.measured_s for p in decode], _scales(decode))
-    profile = replace(base, step_base_s=steps[0], step_seq_s=steps[1], step_context_s=steps[2])
+    profile = replace(base, step_base_s=steps[0], step_seq_s=steps[1], step_context_s=steps[2], prefill_curve=())
     beyond = [p.measured_s - _steps_s(profile, p.point, p.steps) for p in prefill]
     rows = [_prefill_row(p.point) for p in prefill]
     coefficients = _solve(rows, beyond, _scales(prefill))
@@ -71,7 +77,18 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
         prefill_token2_s=coefficients[2],
         overhead_s=coefficients[3],
     )
+    curved = fit_curve(profile, prefill)
+    if curved is not None and _is_better(curved, profile, prefill):
+        profile = curved
     return _with_residuals(profile, points)
+
+
+def _is_better(curved: EngineProfile, plain: EngineProfile, prefill: Sequence[ProfilePoint]) -> bool:
+    """The sum is kept while it explains the first tokens well, and where the curve explains them little better."""
+    with_sum, with_curve = (
+        np.mean(np.minimum(WORST_ERROR, _errors(_fitted(profile, prefill)))) for profile in (plain, curved)
+    )
+    return bool(with_sum > LEAST_CURVE_ERROR and with_curve < NOTABLY_BETTER * with_sum)
 
 
 def _steps_s(profile: EngineProfile, point: GridPoint, steps: int) -> float:
@@ -127,6 +144,14 @@ def non_negative_least_squares(matrix: Array, target: Array) -> Array:
 
 
 def _with_residuals(profile: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
-    fitted = tuple(replace(p, fitted_s=predict_point_s(profile, p.point, p.steps)) for p in points)
-    errors = [abs(p.fitted_s - p.measured_s) / max(p.measured_s, SHORTEST_S) for p in fitted]
+    fitted = _fitted(profile, points)
+    errors = _errors(fitted)
     return Fit(profile, fitted, float(np.median(errors)), float(np.percentile(errors, 95)))
+
+
+def _fitted(profile: EngineProfile, points: Sequence[ProfilePoint]) -> tuple[ProfilePoint, ...]:
+    return tuple(replace(p, fitted_s=predict_point_s(profile, p.point, p.steps)) for p in points)
+
+
+def _errors(fitted: Sequence[ProfilePoint]) -> list[float]:
+    return [abs(p.fitted_s - p.measured_s) / max(p.measured_s, SHORTEST_S) for p in fitted]

@@ -8,6 +8,8 @@ from heapq import heappop, heappush
 from math import inf, sqrt
 from typing import TYPE_CHECKING
 
+from catenary.model.prefill_curve import seconds_at
+
 if TYPE_CHECKING:
     from catenary.model.profile import EngineProfile
 
@@ -72,6 +74,7 @@ class _Sequence:
 class EngineModel:
     """Iterations of ``sum(prefill of newly admitted) + step_base_s + step_seq_s * batch + step_context_s * context``.
 
+    Where the profile has a ``prefill_curve`` that stands for the sum, at the prompt tokens of the iteration.
     Every sequence of the batch gets one token at the end of an iteration. At most ``max_num_seqs`` run; the others
     wait in the order of (priority, arrival), lower first. A call is admitted at the start of an iteration, when a seat
     is free and the KV cache has room for its prompt and its whole output. With ``chunk_tokens`` an iteration computes
@@ -82,7 +85,7 @@ class EngineModel:
     iteration or token. ``submit`` and ``abort`` at ``now`` see the engine as it is just before ``now``: a call
     submitted at the very end of an iteration, before ``advance``, joins the next one.
 
-    The profile's ``overhead_s`` and ``correction`` belong to predictions and are not part of the engine.
+    The profile's ``overhead_s``, ``submit_s`` and ``correction`` belong to predictions and are not part of the engine.
     """
 
     def __init__(self, profile: EngineProfile, chunk_tokens: int | None = None) -> None:
@@ -114,6 +117,7 @@ class EngineModel:
         self._started: list[Hashable] = []
         self._finished: list[FinishedCall] = []
         # The segment: `_length` iterations of the same batch, `_done` of them completed.
+        self._slowdown = 1.0
         self._base_s = 0.0
         self._linear_s = 0.0
         self._growth_s = 0.0
@@ -227,6 +231,18 @@ class EngineModel:
         for sequence in self._running.values():
             if sequence.first_s > paused_s:
                 sequence.first_s += now - paused_s
+
+    def slow_down(self, factor: float, now: float) -> None:
+        """From ``now`` on everything takes ``factor`` times the profile's time, the current iteration's rest included."""
+        self._run(now, inclusive=True)
+        ratio, self._slowdown = factor / self._slowdown, factor
+        if self._busy:
+            for sequence in self._running.values():
+                if sequence.first_s > now:
+                    sequence.first_s = now + (sequence.first_s - now) * ratio
+            self._base_s = now + (self._base_s - now) * ratio
+            self._linear_s *= ratio
+            self._growth_s *= ratio
 
     def _next(self, now: float, every_step: bool) -> float | None:
         if self._finished or self._started:
@@ -355,9 +371,9 @@ class EngineModel:
         self._busy = True
         self._batch = batch + len(joined) + num_partial
         self._decoding = len(self._running) - len(self._prefilling)
-        self._base_s = start + prefill_s
-        self._linear_s = profile.step_base_s + profile.step_seq_s * self._batch + profile.step_context_s * self._context
-        self._growth_s = profile.step_context_s * self._decoding
+        self._base_s = start + prefill_s * self._slowdown
+        self._linear_s = profile.step_s(self._batch, self._context) * self._slowdown
+        self._growth_s = profile.step_context_s * self._decoding * self._slowdown
         for sequence in joined:
             self._join(sequence)
         self._length = 1 if self._prefilling else self._next_end()
@@ -365,11 +381,12 @@ class EngineModel:
     def _prefill(self, start: float, budget: float) -> tuple[list[_Sequence], float, int]:
         """Compute prompts within ``budget`` tokens: those completed, the seconds it takes, how many stay partial."""
         joined: list[_Sequence] = []
-        prefill_s, num_partial = 0.0, 0
+        prefill_s, num_partial, num_tokens = 0.0, 0, 0
         queue = self._candidates(start)
         while budget > 0 and (sequence := next(queue, None)):
             take = int(min(sequence.prompt - sequence.computed, budget))
             prefill_s += self._prefill_s(sequence.computed, take)
+            num_tokens += take
             sequence.computed += take
             self._context += take
             budget -= take
@@ -378,6 +395,8 @@ class EngineModel:
             else:
                 num_partial += 1
         self._prefilling = [s for s in self._running.values() if s.computed < s.prompt] if self._chunk else []
+        if self._profile.prefill_curve:
+            prefill_s += seconds_at(self._profile.prefill_curve, num_tokens)
         return joined, prefill_s, num_partial
 
     def _candidates(self, start: float) -> Iterator[_Sequence]:
@@ -393,7 +412,10 @@ class EngineModel:
             yield sequence
 
     def _prefill_s(self, computed: int, take: int) -> float:
+        """Of the curve's kind, what it does not hold: the attention of ``take`` tokens to those computed before."""
         profile = self._profile
+        if profile.prefill_curve:
+            return profile.prefill_token2_s * take * 2 * computed
         base = profile.prefill_base_s if computed == 0 else 0.0
         return base + profile.prefill_token_s * take + profile.prefill_token2_s * take * (2 * computed + take)
 

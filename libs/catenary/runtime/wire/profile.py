@@ -8,18 +8,21 @@ import os
 import re
 import tempfile
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 
+from catenary.model.prefill_curve import PrefillCurve
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import GridPoint, PointKind, ProfilePoint, ProfileRecord
 from catenary.v1 import profile_pb2 as pb
 
 ORIGINS = ("measured", "emulated", "assumed")
 MAX_FILE_BYTES = 4 << 20
+PLAIN_FIELDS = tuple(field.name for field in fields(EngineProfile) if field.name != "prefill_curve")
 WIDE_INTEGERS = (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64)
 
 
@@ -29,7 +32,9 @@ class ProfileError(Exception):
 
 def profile_to_proto(profile: EngineProfile) -> pb.Profile:
     """Without points, residuals and time."""
-    return pb.Profile(**{field.name: getattr(profile, field.name) for field in fields(EngineProfile)})
+    message = pb.Profile(**{name: getattr(profile, name) for name in PLAIN_FIELDS})
+    message.prefill_curve.extend(pb.PrefillCost(tokens=n, seconds=seconds) for n, seconds in profile.prefill_curve)
+    return message
 
 
 def profile_from_proto(message: pb.Profile) -> EngineProfile:
@@ -38,7 +43,7 @@ def profile_from_proto(message: pb.Profile) -> EngineProfile:
     Raises:
         ProfileError: a number is negative or not finite, the model is empty, or the origin is unknown.
     """
-    values = {field.name: getattr(message, field.name) for field in fields(EngineProfile)}
+    values = {name: getattr(message, name) for name in PLAIN_FIELDS}
     values["correction"] = values["correction"] or 1.0
     values["origin"] = values["origin"] or "measured"
     for name, value in values.items():
@@ -48,7 +53,16 @@ def profile_from_proto(message: pb.Profile) -> EngineProfile:
         raise ProfileError("model: is empty; give the name of the model that was measured")
     if values["origin"] not in ORIGINS:
         raise ProfileError(f"origin: {values['origin']!r} is none of {', '.join(ORIGINS)}")
-    return EngineProfile(**values)
+    return EngineProfile(**values, prefill_curve=_curve(message))
+
+
+def _curve(message: pb.Profile) -> PrefillCurve:
+    curve = tuple((cost.tokens, cost.seconds) for cost in message.prefill_curve)
+    if not all(math.isfinite(n) and math.isfinite(seconds) and seconds >= 0 for n, seconds in curve):
+        raise ProfileError("prefill_curve: every number must be finite and not negative")
+    if any(later[0] <= earlier[0] for earlier, later in pairwise(((0.0, 0.0), *curve))):
+        raise ProfileError("prefill_curve: tokens must rise from point to point, the first above 0")
+    return curve
 
 
 def record_to_proto(record: ProfileRecord) -> pb.Profile:
