@@ -52,10 +52,10 @@ def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1) ->
 def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     """Rule: non-negative least squares on relative errors, outlying points weighed down (Huber), steps before prefill.
 
-    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: the sum before the
-    curve, fewer coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points alone,
-    so an engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after Huber,
-    Robust Statistics.
+    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: the sum before
+    the curve, fewer coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points
+    alone, so an engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after
+    Huber, Robust Statistics.
 
     Raises:
         ValueError: there is no decode or no prefill point.

@@ -233,7 +233,7 @@ class EngineModel:
                 sequence.first_s += now - paused_s
 
     def slow_down(self, factor: float, now: float) -> None:
-        """From ``now`` on everything takes ``factor`` times the profile's time, the current iteration's rest included."""
+        """From ``now`` on, in the midst of an iteration too, all takes ``factor`` times the profile's time."""
         self._run(now, inclusive=True)
         ratio, self._slowdown = factor / self._slowdown, factor
         if self._busy:
