@@ -13,11 +13,14 @@ class EngineProfile:
 
     Prefill of n tokens takes ``prefill_base_s + prefill_token_s * n + prefill_token2_s * n^2``; one decode step takes
     ``step_base_s + step_seq_s * batch + step_context_s * context`` where context counts the tokens in the KV cache of
-    the whole batch. The form follows Vidur (microsoft/vidur). Where ``prefill_curve`` is known it stands for prefill: an
-    iteration that computes n prompt tokens, of one prompt or several, takes ``seconds_at(prefill_curve, n)`` beyond its
-    decode step. On an accelerator that is no line: an iteration with a prompt has a least time, and prompts that fit
-    beside the reading of the weights cost little more. ``overhead_s`` is spent once per call outside the iterations;
-    ``submit_s`` passes between two calls that come at once, before the engine sees the second.
+    the whole batch. The form follows Vidur (microsoft/vidur).
+
+    Where ``prefill_curve`` is known it stands for prefill: an iteration that computes n prompt tokens, of one prompt or
+    several, takes ``seconds_at(prefill_curve, n)`` beyond its decode step. On an accelerator that is no line: such an
+    iteration has a least time, and prompts that fit beside the reading of the weights cost little more.
+
+    ``overhead_s`` is spent once per call outside the iterations; ``submit_s`` passes between two calls that come at
+    once, before the engine sees the second.
     Zero sizes mean unknown (or, for ``kv_capacity_tokens``, not bounded).
     """
 
