@@ -16,6 +16,7 @@ COMMANDS = {
     "models": "catenary.cli.models:models_command",
     "runs": "catenary.cli.runs:runs_app",
     "profile": "catenary.cli.profile:profile_command",
+    "plan": "catenary.cli.plan:plan_command",
     "simulate": "catenary.cli.simulate:simulate_command",
 }
 """Where the function or Typer of each subcommand is, as ``module:name``."""

@@ -56,8 +56,11 @@ ROUTER_TICK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class SubmittedRun:
+    """``workflow`` None: the cluster's."""
+
     job: Job
     deadline_s: float | None
+    workflow: CompiledWorkflow | None = None
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ class Cluster:
     def __init__(
         self,
         scenario: Scenario,
-        workflow: CompiledWorkflow,
+        workflow: CompiledWorkflow | None,
         submitted: Sequence[SubmittedRun],
         watcher: Watcher | None = None,
     ) -> None:
@@ -87,7 +90,7 @@ class Cluster:
         self.ends = Ends()
         self.submitted = submitted
         self._scenario = scenario
-        self.workflow = workflow
+        self.workflows = {run.job.run_id: found for run in submitted if (found := run.workflow or workflow)}
         self._watcher = watcher
         truth = true_profiles(scenario)
         believed = {
@@ -103,7 +106,7 @@ class Cluster:
         self._introduce()
         for number, run in enumerate(self.submitted):
             gateway = list(self.gateways.values())[number % len(self.gateways)]
-            event = RunSubmitted(run.job.run_id, self.workflow, run.job.inputs, run.deadline_s)
+            event = RunSubmitted(run.job.run_id, self.workflows[run.job.run_id], run.job.inputs, run.deadline_s)
             self.heap.at(run.job.arrival_s, gateway.handle, event)
         for worker in self.workers.values():
             self._snapshot(worker)

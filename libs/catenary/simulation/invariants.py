@@ -90,7 +90,7 @@ class Invariants:
 
     def _parents_ended(self, run_id: str, body: CallStarted, ledger: RunLedger, cluster: Cluster) -> None:
         run = _run(run_id, cluster)
-        for parent in cluster.workflow.parents(body.ref.name):
+        for parent in cluster.workflows[run_id].parents(body.ref.name):
             ended = sum(1 for name in ledger.outcomes if name == parent or name.startswith(f"{parent}["))
             items = run.progress.items(parent) if run is not None else None
             if ended != (1 if items is None else items):
@@ -100,7 +100,7 @@ class Invariants:
         """The text is what one uninterrupted engine would have given."""
         if not self._jobs:
             self._jobs = {run.job.run_id: run.job for run in cluster.submitted}
-        bound = cluster.workflow.by_name[record.ref.name].call.sampling.max_tokens
+        bound = cluster.workflows[run_id].by_name[record.ref.name].call.sampling.max_tokens
         if record.text != self._jobs[run_id].answer(record.ref).text[: BYTES_PER_TOKEN * bound]:
             fail(f"{run_id}: {record.ref} has another text than its engine would give", cluster)
 

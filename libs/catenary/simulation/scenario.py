@@ -34,6 +34,7 @@ class ModelSection(Section):
     prefill_base_s: Seconds = 0.005
     prefill_token_s: Seconds = 0.0001
     prefill_token2_s: Seconds = 0.0
+    prefill_curve: tuple[tuple[Seconds, Seconds], ...] = ()
     step_base_s: Seconds = 0.01
     step_seq_s: Seconds = 0.0002
     step_context_s: Seconds = 0.0

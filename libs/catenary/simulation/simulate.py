@@ -13,9 +13,9 @@ from catenary.simulation.job import Job
 from catenary.simulation.report import Report, summarize
 from catenary.simulation.scenario import Scenario, ScenarioError
 from catenary.simulation.trace import read_trace
-from catenary.simulation.unloaded import own_latency_s
+from catenary.simulation.unloaded import unloaded
 from catenary.simulation.watcher import Watcher
-from catenary.simulation.workload import duration_s, generate_jobs
+from catenary.simulation.workload import duration_s, generate_jobs, most_items
 
 LIMITS = Limits()
 
@@ -46,12 +46,11 @@ def prepare(
         jobs = read_trace(trace, list(scenario.work.inputs), list(workflow.by_name))
         arrivals_s = jobs[-1].arrival_s if jobs else 0.0
     else:
-        items = {c.call.name: c.call.max_items or LIMITS.max_items for c in workflow.calls if c.call.for_each}
-        jobs = generate_jobs(scenario.work, items, seed)
+        jobs = generate_jobs(scenario.work, most_items(workflow, LIMITS), seed)
         arrivals_s = duration_s(scenario.work)
     profiles = true_profiles(scenario)
     known = [
-        job if job.own_latency_s else replace(job, own_latency_s=own_latency_s(job, workflow, profiles, LIMITS))
+        job if job.own_latency_s else replace(job, own_latency_s=unloaded(job, workflow, profiles, LIMITS).latency_s)
         for job in jobs
     ]
     submitted = [SubmittedRun(job, _deadline_s(scenario, job)) for job in known]

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.workflow import Limits
 from catenary.simulation.job import BYTES_PER_TOKEN, Answer, Job
 from catenary.simulation.scenario import InputSection, Lengths, OutputSection, Phase, WorkSection
 
@@ -23,6 +25,11 @@ def generate_jobs(work: WorkSection, max_items: Mapping[str, int], seed: int) ->
         }
         jobs.append(Job(f"run-{number:06d}", arrival, inputs, answers))
     return jobs
+
+
+def most_items(workflow: CompiledWorkflow, limits: Limits) -> dict[str, int]:
+    """How many items each map call has at most."""
+    return {one.call.name: one.call.max_items or limits.max_items for one in workflow.calls if one.call.for_each}
 
 
 def duration_s(work: WorkSection) -> float:

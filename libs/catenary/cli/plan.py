@@ -1,0 +1,118 @@
+"""``catenary plan``: how many replicas a workflow needs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
+from catenary.cli.options import JsonOption
+from catenary.cli.plan_files import (
+    PROFILE_FOLDERS,
+    Question,
+    Sizes,
+    from_scenario,
+    from_workflows,
+    is_scenario,
+    read_profiles,
+)
+from catenary.model.duration import parse_duration
+from catenary.runtime.wire.profile import ProfileError
+from catenary.simulation.planning import Answer, Planner, Target
+from catenary.simulation.scenario import ScenarioError
+
+
+def plan_command(
+    files: Annotated[list[Path], typer.Argument(help="Workflow files, or one scenario file (YAML).")],
+    rate: Annotated[float | None, typer.Option(help="Runs per second of each workflow.", min=0.001)] = None,
+    attainment: Annotated[float, typer.Option(help="Share of runs to be in time, 0..1.", min=0.01, max=0.9999)] = 0.95,
+    deadline: Annotated[str | None, typer.Option(help="Of each run, in place of the file's: 8s, 500ms, 2m.")] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL=FILE", help="A profile to take. May be repeated.")
+    ] = None,
+    prompt_tokens: Annotated[int, typer.Option(help="Median tokens of a text input.", min=1)] = 256,
+    output_tokens: Annotated[
+        list[str] | None, typer.Option(metavar="[CALL=]TOKENS", help="Median tokens of an output. May be repeated.")
+    ] = None,
+    max_accelerators: Annotated[int, typer.Option(help="The bound.", min=1, max=4096)] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated runs.")] = 1,
+    json_output: JsonOption = False,
+) -> None:
+    """Replicas per model that keep so many runs in time, checked by simulation. Exits with 1 where none do."""
+    with reporting(json_output):
+        try:
+            deadline_s = parse_duration(deadline) if deadline is not None else None
+            sizes = _sizes(prompt_tokens, output_tokens or [])
+            question = _question(files, rate, attainment, deadline_s, profile or [], sizes)
+        except (ProfileError, ScenarioError) as error:
+            raise UsageProblem(str(error)) from error
+        costs = dict.fromkeys(question.accelerators, 1)
+        answer = Planner(question.base, question.streams, Target(attainment, costs, max_accelerators, seed)).answer()
+        if json_output:
+            print_json(asdict(answer) | {"accelerators": question.accelerators, "assumed": list(question.assumed)})
+        else:
+            _show(answer, question, attainment)
+        if not answer.reached:
+            raise typer.Exit(Exit.FAILED)
+
+
+def _question(
+    files: list[Path],
+    rate: float | None,
+    attainment: float,
+    deadline_s: float | None,
+    profiles: list[str],
+    sizes: Sizes,
+) -> Question:
+    if len(files) == 1 and is_scenario(files[0]):
+        return from_scenario(files[0], rate, attainment, deadline_s)
+    if rate is None:
+        raise UsageProblem("--rate: how many runs of each workflow arrive per second? Workflow files do not say")
+    return from_workflows(files, read_profiles(profiles, PROFILE_FOLDERS), rate, attainment, deadline_s, sizes)
+
+
+def _sizes(prompt_tokens: int, outputs: list[str]) -> Sizes:
+    general, named = Sizes().output_tokens, {}
+    for entry in outputs:
+        call, _, count = entry.rpartition("=")
+        if not count.isdigit() or int(count) < 1:
+            raise UsageProblem(f"--output-tokens {entry!r}: must be TOKENS or CALL=TOKENS, at least 1")
+        if call:
+            named[call] = int(count)
+        else:
+            general = int(count)
+    return Sizes(prompt_tokens, general, named)
+
+
+def _show(answer: Answer, question: Question, attainment: float) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    verdict = answer.verdict
+    asked = ", ".join(
+        f"{stream.work.rate:g} runs/s of {stream.workflow.workflow.name} within {stream.deadline_s:g} s"
+        for stream in question.streams
+    )
+    console.print(f"{asked}; {attainment:.4g} of them in time", markup=False)
+    if answer.reached:
+        table = Table("model", "replicas", "accelerator", box=SIMPLE_HEAD, pad_edge=False)
+        for model, count in verdict.replicas.items():
+            table.add_row(model, str(count), question.accelerators[model])
+        console.print(table)
+    else:
+        console.print(f"out of reach: {answer.reason}", style="red", markup=False)
+        if answer.possible_deadline_s:
+            console.print(f"a deadline of {answer.possible_deadline_s:g} s could be kept", markup=False)
+    low, high = verdict.interval
+    shown = ", ".join(f"{model} {count}" for model, count in verdict.replicas.items())
+    console.print(
+        f"simulated with {shown}: {verdict.runs} runs, {verdict.attainment:.2%} in time (95 % interval {low:.2%} to "
+        f"{high:.2%}), p50 {verdict.p50_s:.2f} s, p95 {verdict.p95_s:.2f} s; {answer.num_trials} simulations",
+        markup=False,
+    )
+    for assumption in question.assumed:
+        console.print(f"assumed: {assumption}", markup=False)

@@ -1,0 +1,179 @@
+"""What-if: how many replicas of each model keep so many runs in time, judged by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from catenary.model.compiled import CompiledWorkflow
+from catenary.model.outcome import Outcome
+from catenary.model.workflow import Limits
+from catenary.simulation.capacity import Trial, search
+from catenary.simulation.cluster import Cluster, SubmittedRun, true_profiles
+from catenary.simulation.report import quantile
+from catenary.simulation.scenario import Scenario, WorkSection
+from catenary.simulation.unloaded import alone_s, unloaded
+from catenary.simulation.workload import generate_jobs
+
+LIMITS = Limits()
+Z95 = 1.96
+WARM_UP_S = 20.0
+"""Runs that arrive earlier are simulated and not counted: output lengths are still being learned."""
+LOOSE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The runs of one workflow: how they arrive, and in how many seconds each is due."""
+
+    workflow: CompiledWorkflow
+    work: WorkSection
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``attainment`` of all runs, 0..1, with at most ``max_accelerators``; ``costs``: of one replica by model."""
+
+    attainment: float
+    costs: Mapping[str, int]
+    max_accelerators: int = 64
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a simulation of so many replicas showed. Times in seconds over the runs that succeeded; ``interval`` is the
+    95 % interval of the attainment (Wilson 1927)."""
+
+    replicas: Mapping[str, int]
+    runs: int
+    attainment: float
+    interval: tuple[float, float]
+    p50_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``reached`` False: ``reason`` says why, and ``verdict`` is the best that was found. ``possible_deadline_s``: the
+    deadline that could be kept with as many replicas as one likes; 0 where the deadline is not what is in the way."""
+
+    reached: bool
+    verdict: Verdict
+    num_trials: int
+    reason: str = ""
+    possible_deadline_s: float = 0.0
+
+
+class Planner:
+    """``base`` gives the models, delays and policies. Every simulation is of the same runs."""
+
+    def __init__(self, base: Scenario, streams: Sequence[Stream], target: Target) -> None:
+        self._base = base
+        self._target = target
+        self._profiles = true_profiles(base)
+        self._least, self._submitted = self._work(streams)
+        self._known: dict[tuple[tuple[str, int], ...], Cluster] = {}
+
+    def answer(self) -> Answer:
+        target = self._target
+        plenty = {model: 4 * count + 2 for model, count in self._least.items()}
+        ceiling = self.verdict(plenty)
+        if ceiling.attainment < target.attainment:
+            reason = f"{ceiling.attainment:.1%} of the runs are in time however many replicas there are"
+            return Answer(False, ceiling, len(self._known), reason, self._possible_deadline_s(plenty))
+        found = search(self._trial, self._least, target.costs, target.attainment, target.max_accelerators)
+        verdict = self.verdict(found.replicas or found.best)
+        if found.replicas is None:
+            bound = target.max_accelerators
+            return Answer(False, verdict, len(self._known), f"{bound} accelerators, the bound, are not enough")
+        return Answer(True, verdict, len(self._known))
+
+    def verdict(self, replicas: Mapping[str, int]) -> Verdict:
+        cluster = self._cluster(replicas)
+        counted = _counted(cluster)
+        met = sum(run_id in cluster.ends.runs and cluster.ends.runs[run_id].met for run_id in counted)
+        latencies = _latencies(cluster)
+        return Verdict(
+            replicas=dict(replicas),
+            runs=len(counted),
+            attainment=met / len(counted) if counted else 0.0,
+            interval=wilson(met, len(counted)),
+            p50_s=quantile(latencies, 0.5),
+            p95_s=quantile(latencies, 0.95),
+        )
+
+    def _trial(self, replicas: Mapping[str, int]) -> Trial:
+        return Trial(self.verdict(replicas).attainment, self._strain(self._cluster(replicas)))
+
+    def _cluster(self, replicas: Mapping[str, int]) -> Cluster:
+        key = tuple(sorted(replicas.items()))
+        if key not in self._known:
+            self._known[key] = self._simulated(replicas, self._submitted)
+        return self._known[key]
+
+    def _simulated(self, replicas: Mapping[str, int], submitted: Sequence[SubmittedRun]) -> Cluster:
+        scenario = self._base.model_copy(update={"replicas": dict(replicas), "faults": []})
+        cluster = Cluster(scenario, None, submitted)
+        cluster.run()
+        return cluster
+
+    def _possible_deadline_s(self, plenty: Mapping[str, int]) -> float:
+        """What so many of the runs take where nobody is in a hurry, rounded up to 0.1 s."""
+        loose = [replace(run, deadline_s=LOOSE * (run.deadline_s or 1.0)) for run in self._submitted]
+        latencies = _latencies(self._simulated(plenty, loose))
+        return math.ceil(10 * quantile(latencies, self._target.attainment)) / 10
+
+    def _work(self, streams: Sequence[Stream]) -> tuple[dict[str, int], list[SubmittedRun]]:
+        """The replicas that would do if no engine were ever idle, and the runs in order of arrival."""
+        seconds: dict[str, float] = defaultdict(float)
+        submitted = []
+        for number, stream in enumerate(streams):
+            items = {
+                c.call.name: c.call.max_items or LIMITS.max_items for c in stream.workflow.calls if c.call.for_each
+            }
+            jobs = generate_jobs(stream.work, items, self._target.seed + number)
+            span_s = sum(phase.duration_s for phase in stream.work.phases)
+            for job in jobs:
+                alone = unloaded(job, stream.workflow, self._profiles, LIMITS)
+                for model, work_s in alone.work_s.items():
+                    seconds[model] += work_s / span_s
+                named = replace(job, run_id=f"{number}-{job.run_id}", own_latency_s=alone.latency_s)
+                submitted.append(SubmittedRun(named, stream.deadline_s, stream.workflow))
+        submitted.sort(key=lambda run: (run.job.arrival_s, run.job.run_id))
+        return {model: max(1, math.ceil(share)) for model, share in sorted(seconds.items())}, submitted
+
+    def _strain(self, cluster: Cluster) -> dict[str, float]:
+        """Seconds that a run loses at each model: all that its calls take beyond what they take alone."""
+        lost: dict[str, float] = defaultdict(float)
+        runs = cluster.ends.runs.values()
+        for run in runs:
+            for call in run.calls:
+                if call.outcome is Outcome.SUCCEEDED:
+                    alone = alone_s(self._profiles[call.model], call.prompt_tokens, call.output_tokens)
+                    lost[call.model] += max(0.0, call.duration_s - alone) / len(runs)
+        return lost
+
+
+def wilson(good: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927); (0, 1) where nothing was counted."""
+    if not count:
+        return 0.0, 1.0
+    share, square = good / count, Z95 * Z95 / count
+    middle = (share + square / 2) / (1 + square)
+    half = Z95 * math.sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _counted(cluster: Cluster) -> list[str]:
+    late_enough = [run.job.run_id for run in cluster.submitted if run.job.arrival_s >= WARM_UP_S]
+    return late_enough or [run.job.run_id for run in cluster.submitted]
+
+
+def _latencies(cluster: Cluster) -> list[float]:
+    runs = cluster.ends.runs
+    counted = (runs[run_id] for run_id in _counted(cluster) if run_id in runs)
+    return sorted(run.e2e_s for run in counted if run.outcome is Outcome.SUCCEEDED)

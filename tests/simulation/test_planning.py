@@ -1,0 +1,103 @@
+"""How many replicas a workflow needs: the search alone, and with simulations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from catenary.cli import plan_files
+from catenary.cli.main import app
+from catenary.simulation import planning
+from catenary.simulation.capacity import Trial, search
+from catenary.simulation.planning import wilson
+
+SCENARIO = Path(__file__).parent.parent / "scenarios" / "chain_fixed.yaml"
+WORKFLOW = """
+name: pair
+slo: {deadline: 20s}
+inputs: {text: string}
+calls:
+  first: {model: small, prompt: "{{ inputs.text }}", max_tokens: 64}
+  second: {model: large, prompt: "{{ first.text }}", max_tokens: 64}
+"""
+PROFILE = {"accelerator": "card", "engine": "test", "origin": "measured", "max_num_seqs": 8, "prefill_base_s": 0.01}
+
+
+def needs(**enough: int) -> object:
+    """Attainment falls with each replica that is lacking; a model that lacks none has no strain."""
+
+    def evaluate(replicas: Mapping[str, int]) -> Trial:
+        lacking = {model: max(0, count - replicas[model]) for model, count in enough.items()}
+        return Trial(1 - sum(lacking.values()) / 100, {model: float(count) for model, count in lacking.items()})
+
+    return evaluate
+
+
+def test_the_search_finds_the_fewest_replicas_of_each_model() -> None:
+    costs = {"a": 1, "b": 1, "c": 2}
+    found = search(needs(a=1, b=5, c=3), {"a": 1, "b": 1, "c": 1}, costs, 1.0, 64)  # type: ignore[arg-type]
+    assert found.replicas == {"a": 1, "b": 5, "c": 3}
+
+
+def test_the_search_takes_away_what_the_estimate_had_too_much() -> None:
+    found = search(needs(a=1, b=2), {"a": 4, "b": 2}, {"a": 1, "b": 1}, 1.0, 64)  # type: ignore[arg-type]
+    assert found.replicas == {"a": 1, "b": 2}
+
+
+def test_the_search_ends_at_the_bound_and_says_what_came_closest() -> None:
+    found = search(needs(a=50), {"a": 1}, {"a": 4}, 1.0, 20)  # type: ignore[arg-type]
+    assert found.replicas is None
+    assert found.best["a"] * 4 <= 20
+
+
+def test_the_interval_of_a_share_holds_it_and_narrows_with_the_count() -> None:
+    low, high = wilson(95, 100)
+    assert low < 0.95 < high
+    assert wilson(950, 1000)[0] > low
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def plan(*arguments: str | Path) -> tuple[int, dict[str, object]]:
+    result = CliRunner().invoke(app, ["plan", *map(str, arguments), "--json"])
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.fixture(autouse=True)
+def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_files, "LEAST_RUNS", 100)
+    monkeypatch.setattr(plan_files, "WARM_UP_S", 3.0)
+    monkeypatch.setattr(planning, "WARM_UP_S", 3.0)
+
+
+def test_more_arrivals_need_more_replicas() -> None:
+    code, few = plan(SCENARIO, "--rate", "2", "--attainment", "0.8")
+    assert (code, few["reached"]) == (0, True)
+    code, many = plan(SCENARIO, "--rate", "12", "--attainment", "0.8")
+    assert code == 0
+    assert sum(few["verdict"]["replicas"].values()) < sum(many["verdict"]["replicas"].values())  # type: ignore[index]
+
+
+def test_a_deadline_that_no_number_of_replicas_keeps_is_told_with_one_that_could_be() -> None:
+    code, answer = plan(SCENARIO, "--rate", "2", "--attainment", "0.9", "--deadline", "1.5s")
+    assert (code, answer["reached"]) == (1, False)
+    assert "however many replicas" in str(answer["reason"])
+    assert 3 < float(str(answer["possible_deadline_s"])) < 8
+
+
+def test_workflow_files_are_planned_from_measured_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catenary.cli.plan.PROFILE_FOLDERS", (tmp_path,))
+    for model in ("small", "large"):
+        (tmp_path / f"{model}.json").write_text(json.dumps({"model": model, "step_base_s": 0.02, **PROFILE}))
+    workflow = tmp_path / "pair.yaml"
+    workflow.write_text(WORKFLOW)
+    code, answer = plan(workflow, "--rate", "1", "--attainment", "0.9", "--output-tokens", "second=20")
+    assert code == 0
+    assert answer["accelerators"] == {"large": "card", "small": "card"}
+    assert answer["verdict"]["replicas"] == {"large": 1, "small": 1}  # type: ignore[index]
+    result = CliRunner().invoke(app, ["plan", str(workflow)])
+    assert result.exit_code == 2
+    assert "--rate" in result.stderr
