@@ -51,17 +51,14 @@ class Subscription:
 class Feed:
     """The events of one active run and its watchers, who hear of a numbered event once it is stored.
 
-    Tokens overtake numbered events on their way to the store, except for one that voids earlier text. ``num_attached``
-    counts the clients that the run ends with once all of them have left, unless one asked to detach; where ``forgives``
-    they have a while to come back.
+    Tokens overtake numbered events on their way to the store, except for one that voids earlier text. ``detached``: a
+    client asked that the run go on without any. ``left_at``: when the last stream ended.
     """
 
     events: list[run_pb2.RunEvent] = field(default_factory=list)
     subscriptions: set[Subscription] = field(default_factory=set)
     closed: bool = False
-    num_attached: int = 0
     detached: bool = False
-    forgives: bool = False
     left_at: float = 0.0
     _waiting: deque[run_pb2.RunEvent] = field(default_factory=deque)
     _num_voiding: int = 0

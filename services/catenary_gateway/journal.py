@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
+from catenary.runtime.store.errors import StoreBehind, StoreError, StoreFull, StoreUnavailable
 from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
@@ -42,13 +42,17 @@ class RunJournal:
         limit: int,
         on_stored: Callable[[str, int], None],
         on_fenced: Callable[[str], None],
+        restore: Callable[[str, int, int], asyncio.Future[bool]],
         on_latency: Callable[[float], None] = lambda seconds: None,
     ) -> None:
-        """``on_stored`` gets a run and the number of its last stored event; ``on_latency`` the seconds of an append."""
+        """``on_stored`` gets a run and the number of its last stored event; ``restore`` writes a run of which the store
+        has lost a part, with its epoch and the number of events that were stored; ``on_latency`` gets the seconds of an
+        append."""
         self._store = store
         self._limit = limit
         self._on_stored = on_stored
         self._on_fenced = on_fenced
+        self._restore = restore
         self._on_latency = on_latency
         self._pending: dict[str, _Pending] = {}
         self._dirty: set[str] = set()
@@ -133,11 +137,14 @@ class RunJournal:
 
     def _sent(self, run_id: str, pending: _Pending, sent: int, final: bool, done: asyncio.Future[bool]) -> None:
         pending.in_flight = False
-        if done.cancelled():
+        if done.cancelled() or self._pending.get(run_id) is not pending:
             return
         error = done.exception()
         if isinstance(error, StoreUnavailable | StoreFull):
             asyncio.get_running_loop().call_later(RETRY_S, self._mark, run_id)
+            return
+        if isinstance(error, StoreBehind):
+            self._send_again_whole(run_id, pending, error)
             return
         if isinstance(error, StoreError):
             self._log.error("run not stored", run_id=run_id, error=str(error))
@@ -158,6 +165,20 @@ class RunJournal:
             self._mark_now(run_id)
         elif pending.events:
             self._mark(run_id)
+
+    def _send_again_whole(self, run_id: str, pending: _Pending, error: StoreBehind) -> None:
+        """Bring back what the store has lost; the events that wait follow, whatever becomes of it."""
+        self._log.warning("run stored again", run_id=run_id, num_events=pending.num_stored, reason=str(error))
+        pending.in_flight = True
+
+        def done(restored: asyncio.Future[bool]) -> None:
+            pending.in_flight = False
+            if restored.cancelled():
+                return
+            failed = restored.exception() is not None
+            asyncio.get_running_loop().call_later(RETRY_S if failed else 0.0, self._mark_now, run_id)
+
+        self._restore(run_id, pending.epoch, pending.num_stored).add_done_callback(done)
 
     def _end(self, run_id: str, pending: _Pending) -> None:
         self.forget(run_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 
 import structlog
@@ -41,7 +43,7 @@ class RunKeeper:
         fenced: Callable[[str], None],
     ) -> None:
         self.contexts: dict[str, RunContext] = {}
-        self.journal = RunJournal(store, FULL_RUNS, self._events_stored, fenced, metrics.store.observe)
+        self.journal = RunJournal(store, FULL_RUNS, self._events_stored, fenced, self._restore, metrics.store.observe)
         self._store = store
         self._owner = owner
         self._background = background
@@ -173,6 +175,20 @@ class RunKeeper:
             return []
         pairs = zip(run_ids, owners, strict=True)
         return [run_id for run_id, owner in pairs if owner not in (None, self._owner) and run_id in self.contexts]
+
+    def _restore(self, run_id: str, epoch: int, num_events: int) -> asyncio.Future[bool]:
+        context = self.contexts[run_id]
+        run = self.active_run(run_id) or run_pb2.Run(run_id=run_id)
+        return self._store.restore(
+            run_id,
+            self._owner,
+            epoch,
+            context.digest,
+            run.SerializeToString(),
+            context.request,
+            [event.SerializeToString() for event in context.feed.events[:num_events]],
+            max(0.0, time.time() - context.submit_unix_s),
+        )
 
     def _events_stored(self, run_id: str, last: int) -> None:
         context = self.contexts.get(run_id)

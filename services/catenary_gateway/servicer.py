@@ -58,13 +58,11 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             await self._forget_refusal(known, run_id, digest, context)
         follow = pb.WatchRunRequest(run_id=run_id, stream_tokens=request.stream_tokens)
         feed = known.feed
-        feed.num_attached += 1
         feed.detached |= request.detach
         try:
             async for events in self._follower.own(feed, follow, context):
                 yield pb.SubmitWorkflowResponse(events=events)
         finally:
-            feed.num_attached -= 1
             self._shell.presence.left(run_id, feed)
         if not feed.ended:
             await self._check_created(known, run_id, digest, context)

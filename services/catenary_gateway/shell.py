@@ -166,7 +166,7 @@ class Gateway:
         request = pb.SubmitWorkflowRequest.FromString(unfinished.request)
         submit_unix_s = run_pb2.Run.FromString(stored.header).submit_time.ToNanoseconds() * 1e-9
         context = RunContext(Feed(events), stored.spec_digest, submit_unix_s, already_stored(), unfinished.request)
-        context.feed.detached, context.feed.forgives = request.detach, True
+        context.feed.detached = request.detach
         self.contexts[run_id] = context
         self.keeper.journal.open(run_id, epoch, num_stored=len(events))
         try:
@@ -177,7 +177,7 @@ class Gateway:
         self.spans.run_begins(run_id, submitted.workflow.workflow.name, submitted.tenant)
         self.metrics.adopted.inc()
         self.handle(adopted(submitted, epoch, unfinished.age_s, events))
-        self.presence.await_return(run_id, context.feed)
+        self.presence.left(run_id, context.feed)
 
     def _fenced(self, run_id: str) -> None:
         """Another gateway owns the run; those who follow it here are sent there."""

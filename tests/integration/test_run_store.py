@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from catenary.runtime.store.errors import StoreError, StoreFull
+from catenary.runtime.store.errors import StoreBehind, StoreFull
 from catenary.runtime.store.runs import CreateResult, RunStore, StoredRun
 from catenary.runtime.store.writer import StoreWriter
 
@@ -80,8 +80,42 @@ async def test_a_repeated_append_stores_each_event_once(runs: RunStore) -> None:
 
 async def test_a_gap_in_the_events_is_an_error(runs: RunStore) -> None:
     await runs.create("r", "g0", 1, "d", b"h")
-    with pytest.raises(StoreError, match="gap in the events: 0 stored, the next one follows 2"):
+    with pytest.raises(StoreBehind, match="BEHIND 0 events are stored, the next one follows 2"):
         await runs.append("r", 1, [b"3"], num_stored=2)
+
+
+@pytest.mark.parametrize("lost", ["events", "run", "take-over"])
+async def test_what_a_store_has_lost_of_a_run_its_owner_brings_back(redis: Redis, runs: RunStore, lost: str) -> None:
+    await runs.create("r", "g0", 1, "d", b"h", b"request", [b"1"])
+    await runs.take_over("r", "g1", 1, 2)
+    await runs.append("r", 2, [b"2"], num_stored=1)
+    key = "catenary:{runs}:run:r"
+    if lost == "events":
+        await redis.ltrim(f"{key}:events", 0, 0)
+    elif lost == "run":
+        await redis.flushdb()
+    else:
+        await redis.hset(key, mapping={"owner": "g0", "epoch": "1"})
+    with pytest.raises(StoreBehind):
+        await runs.append("r", 2, [b"3"], num_stored=2)
+    assert await runs.restore("r", "g1", 2, "d", b"h", b"request", [b"1", b"2"], 5.0) is True
+    assert await runs.append("r", 2, [b"3"], num_stored=2) is True
+    assert await runs.events("r") == [b"1", b"2", b"3"]
+    assert await runs.get("r") == StoredRun("r", b"h", "g1", 2, "d", 3, False)
+    assert await runs.owned("g1") == ["r"]
+    assert [run.run_id for run in (await runs.list())[0]] == ["r"]
+    unfinished = await runs.unfinished("r")
+    assert unfinished is not None
+    assert unfinished.request == b"request"
+
+
+async def test_a_run_with_a_later_owner_or_an_end_is_not_brought_back(runs: RunStore) -> None:
+    await runs.create("taken", "g0", 1, "d", b"h")
+    await runs.take_over("taken", "g1", 1, 2)
+    await runs.create("ended", "g0", 1, "d", b"h")
+    await runs.append("ended", 1, [b"1"], final=True)
+    for run_id in ("taken", "ended"):
+        assert await runs.restore(run_id, "g0", 1, "d", b"h", b"", [b"1"], 5.0) is False
 
 
 async def test_finished_runs_expire_and_leave_the_index(redis: Redis, writer: StoreWriter) -> None:

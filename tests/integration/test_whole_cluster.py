@@ -29,9 +29,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cluster")
 
 
+GATEWAY = {"address": "127.0.0.1:0", "grace_s": 1.0}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(folder: Path) -> AsyncIterator[Cluster]:
-    async with Cluster(write_config(folder)) as cluster:
+    async with Cluster(write_config(folder, gateway=GATEWAY)) as cluster:
         yield cluster
 
 

@@ -10,11 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from extra_service import kept_extra_service
+from faults import Fault
 from histories import History, violations
+from probes import Probe, Prober
+from recovery import Recovery, recoveries
 from tracked_runs import follow, workflow
 
 from catenary.client import CatenaryError, Client, Reattach
@@ -22,49 +25,23 @@ from catenary.model.outcome import Outcome
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.kept_service import KeepSettings, KeptService
 
-TARGETS = ("gateway", "router", "worker", "store", "provisioner", "profiler")
-PAUSE_S = (0.3, 4.0)
 PATIENT = Reattach(attempts=60)
 SETTLE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """``at_s`` since the drill began; ``pause_s`` 0: killed, else stopped for so long."""
-
-    at_s: float
-    target: str
-    pause_s: float = 0.0
-
-
-def random_faults(rng: random.Random, num: int, gap_s: float, targets: Sequence[str] = TARGETS) -> list[Fault]:
-    """Each target in turn in a random order, two kills to a pause, ``gap_s`` apart on average."""
-    faults, at_s = [], 0.0
-    while len(faults) < num:
-        for target in rng.sample(list(targets), len(targets)):
-            at_s += rng.uniform(0.5, 1.5) * gap_s
-            pause_s = rng.uniform(*PAUSE_S) if rng.random() < 1 / 3 else 0.0
-            faults.append(Fault(at_s, target, pause_s))
-    return faults[:num]
-
-
 @dataclass(slots=True)
 class Report:
-    """``ended_at``: seconds since the drill began, with the outcome, of each run whose end its client saw."""
+    """``faults`` with the moments at which they were done."""
 
     histories: list[History] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    ended_at: list[tuple[float, Outcome | None]] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
     @property
     def outcomes(self) -> Counter[str]:
         return Counter(str(history.outcome or "NOT TOLD") for history in self.histories)
-
-    def recovery_s(self, fault: Fault) -> float | None:
-        """From the fault to the next run that succeeded; None where none did."""
-        after = [at_s - fault.at_s for at_s, outcome in self.ended_at if at_s > fault.at_s and outcome == "SUCCEEDED"]
-        return min(after, default=None)
 
 
 class Drill:
@@ -91,12 +68,17 @@ class Drill:
             addresses = [self._cluster.addresses.gateway, self._extra["gateway"].address]
             client = await stack.enter_async_context(Client(addresses, reattach=PATIENT))
             self._began = time.monotonic()
+            prober = Prober(self._cluster, client, self._began)
+            sampling = asyncio.create_task(prober.sample())
             inflicting = asyncio.create_task(self._inflict(faults))
-            await self._load(client, seconds)
+            await asyncio.gather(self._load(client, seconds), prober.probe(seconds))
             await inflicting
+            sampling.cancel()
             async with asyncio.timeout(SETTLE_S):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
+            self._report.probes = prober.probes
+            self._report.recoveries = recoveries(self._report.faults, prober.probes, prober.samples)
             self._report.violations = violations(self._report.histories, await self._kept(client))
         return self._report
 
@@ -112,7 +94,7 @@ class Drill:
     async def _one(self, client: Client, run_id: str) -> None:
         history = History(run_id)
         self._report.histories.append(history)
-        text = workflow(self._rng.choice(("fast", "slow")), self._rng.randint(5, 40))
+        text = workflow(self._rng.choice(("fast", "fast", "fast", "slow")), self._rng.randint(5, 40))
         for _ in range(3):
             try:
                 handle = await client.submit(text, run_id=run_id, tokens=True)
@@ -124,7 +106,6 @@ class Drill:
             return
         history.error = ""
         await follow(handle, history)
-        self._report.ended_at.append((time.monotonic() - self._began, history.outcome))
 
     async def _inflict(self, faults: Sequence[Fault]) -> None:
         for fault in faults:
@@ -132,7 +113,7 @@ class Drill:
             pid = await self._pid(fault.target)
             if not pid:
                 continue
-            self._report.faults.append(fault)
+            self._report.faults.append(replace(fault, at_s=time.monotonic() - self._began, victim=str(pid)))
             if not fault.pause_s:
                 os.kill(pid, signal.SIGKILL)
                 continue

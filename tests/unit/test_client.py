@@ -242,13 +242,13 @@ async def test_no_gateway_at_all_names_the_addresses() -> None:
             assert caught.value.unreachable
 
 
-async def test_leaving_a_run_breaks_its_stream(gateway: FakeGateway) -> None:
+async def test_leaving_a_run_breaks_its_stream_and_cancels_it(gateway: FakeGateway) -> None:
     gateway.scripts = [[*good_run()[:2], Hold()]]
     async with Client(gateway.address) as client:
-        async with await client.submit(SPEC) as handle:
+        async with await client.submit(SPEC, run_id=RUN) as handle:
             await anext(handle)
         assert await asyncio.to_thread(gateway.left.acquire, timeout=5)
-    assert not gateway.sent(pb.CancelRunRequest)
+    assert [request.run_id for request in gateway.sent(pb.CancelRunRequest)] == [RUN]
 
 
 @pytest.mark.parametrize(("detach", "cancels"), [(False, 1), (True, 0)])
@@ -284,7 +284,7 @@ async def test_a_timeout_while_waiting_for_an_event_loses_nothing(gateway: FakeG
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(anext(handle), 0.02)
         assert not gateway.left.acquire(blocking=False)
-    assert len(gateway.requests) == 1
+        assert len(gateway.requests) == 1
 
 
 async def test_the_other_questions_are_answered_with_values(gateway: FakeGateway) -> None:

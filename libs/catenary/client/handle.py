@@ -82,7 +82,7 @@ class RunHandle:
             return
         self._closed = True
         await self._stream.close()
-        if self._owns and self._stream.watching and not self.ended:
+        if self._owns and self._stream.begun and not self.ended:
             await cancel_quietly(self._gateways, self.run_id, "the client went away", self._timeout_s)
 
     async def __aenter__(self) -> Self:

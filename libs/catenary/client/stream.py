@@ -67,8 +67,7 @@ class EventStream:
         self._arrived: deque[run_pb2.RunEvent] = deque()
         self._receiving: asyncio.Future[Any] | None = None
         self._failures = 0
-        self._begun = False
-        self.watching = False
+        self.begun = False
 
     async def read(self) -> run_pb2.RunEvent:
         """The next event. Call it no more after the run's last event.
@@ -113,17 +112,16 @@ class EventStream:
     def _open(self) -> None:
         self._address = self._gateways.preferred
         stub = self._gateways.stub(self._address)
-        if self._submit is not None and not self._begun:
+        if self._submit is not None and not self.begun:
             self._call = stub.SubmitWorkflow(self._submit)
             return
-        self.watching = True
         request = gateway_pb2.WatchRunRequest(
             run_id=self._run_id, after_sequence=self.sequence, stream_tokens=self.tokens
         )
         self._call = stub.WatchRun(request)
 
     def _is_new(self, event: run_pb2.RunEvent) -> bool:
-        self._begun = True
+        self.begun = True
         if 0 < event.sequence <= self.sequence:
             return False
         self._failures = 0
@@ -136,12 +134,12 @@ class EventStream:
         error = self._gateways.translate(failure) if failure is not None else self._ended_early()
         passing = error.code is grpc.StatusCode.UNAVAILABLE or error.reason == _READER_TOO_SLOW
         passing = passing or (error.code in _TRANSPORT and not error.reason)
-        attempts = self._reattach.attempts if self._begun else len(self._gateways.addresses)
+        attempts = self._reattach.attempts if self.begun else len(self._gateways.addresses)
         self._failures += 1
         self._gateways.failed(self._address)
         if not passing or self._failures >= attempts:
             raise error from failure
-        if self._begun or self._failures % len(self._gateways.addresses) == 0:
+        if self.begun or self._failures % len(self._gateways.addresses) == 0:
             await asyncio.sleep(self._reattach.pause_s(self._failures - 1))
 
     def _ended_early(self) -> CatenaryError:

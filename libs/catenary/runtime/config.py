@@ -153,7 +153,7 @@ class GatewayConfig(Section):
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Port of its Prometheus metrics; 0: none."""
     grace_s: Seconds = 5.0
-    """How long the clients of a run that was taken over may stay away before it is cancelled."""
+    """How long all clients of a run that is not detached may stay away before it is cancelled."""
 
 
 class RouterConfig(Section):

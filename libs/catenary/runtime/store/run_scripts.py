@@ -64,12 +64,16 @@ APPEND = Script(
     _NOW
     + _OWNED
     + """
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+if ARGV[6] ~= '-1' and (not epoch or tonumber(epoch) < tonumber(ARGV[2])) then
+  return redis.error_reply('BEHIND epoch ' .. (epoch or 'none') .. ' is stored, the writer has ' .. ARGV[2])
+end
+if epoch ~= ARGV[2] then return 0 end
 local skip = 0
 if ARGV[6] ~= '-1' then
   local stored = redis.call('LLEN', KEYS[2])
   if stored < tonumber(ARGV[6]) then
-    return redis.error_reply('ERR gap in the events: ' .. stored .. ' stored, the next one follows ' .. ARGV[6])
+    return redis.error_reply('BEHIND ' .. stored .. ' events are stored, the next one follows ' .. ARGV[6])
   end
   skip = stored - tonumber(ARGV[6])
 end
@@ -87,6 +91,30 @@ elseif first then
   local left = redis.call('PTTL', KEYS[1])
   if left > 0 then redis.call('PEXPIRE', KEYS[2], left) end
 end
+return 1
+"""
+)
+
+# KEYS: run, index, expiries, events.
+# ARGV: run_id, owner, epoch, spec_digest, header, age_us, ttl_s, request, event...
+RESTORE = Script(
+    _NOW
+    + _OWNED
+    + """
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'final')
+if have[3] or (have[1] and tonumber(have[1]) > tonumber(ARGV[3])) then return 0 end
+if have[2] then disown(have[2], ARGV[1]) end
+local now = now_us()
+redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'epoch', ARGV[3], 'spec_digest', ARGV[4], 'header', ARGV[5],
+  'request', ARGV[8])
+redis.call('HSETNX', KEYS[1], 'created_us', string.format('%.0f', now - tonumber(ARGV[6])))
+redis.call('EXPIRE', KEYS[1], ARGV[7])
+redis.call('DEL', KEYS[4])
+for i = 9, #ARGV do redis.call('RPUSH', KEYS[4], ARGV[i]) end
+redis.call('EXPIRE', KEYS[4], ARGV[7])
+own(ARGV[2], ARGV[1])
+redis.call('ZADD', KEYS[2], 'NX', string.format('%.0f', now), ARGV[1])
+redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[7]) * 1000000), ARGV[1])
 return 1
 """
 )

@@ -11,7 +11,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from catenary.runtime.store.errors import StoreFull
-from catenary.runtime.store.run_scripts import APPEND, CREATE, OWNED, TAKE_OVER
+from catenary.runtime.store.run_scripts import APPEND, CREATE, OWNED, RESTORE, TAKE_OVER
 from catenary.runtime.store.writer import StoreWriter
 
 _PREFIX = "catenary:{runs}:run:"
@@ -110,7 +110,8 @@ class RunStore:
         """Append events and replace the header, in this loop turn's pipeline.
 
         ``num_stored`` is the number of events before these; with it an append may be repeated after StoreUnavailable:
-        events already there are passed over. The future is False where another epoch owns the run or it is gone.
+        events already there are passed over, and it fails with StoreBehind where the store has lost some that it
+        acknowledged: ``restore`` brings them back. The future is False where another epoch owns the run or it is gone.
         """
         return self._writer.submit_script(
             APPEND,
@@ -122,6 +123,27 @@ class RunStore:
             header or b"",
             -1 if num_stored is None else num_stored,
             *events,
+            parse=bool,
+        )
+
+    def restore(
+        self,
+        run_id: str,
+        owner: str,
+        epoch: int,
+        spec_digest: str,
+        header: bytes,
+        request: bytes,
+        events: Sequence[bytes],
+        age_s: float,
+    ) -> asyncio.Future[bool]:
+        """Write an unfinished run as its owner knows it over what the store has left of it; ``age_s`` since its
+        submission. The future is False where it has ended or a later epoch owns it."""
+        return self._writer.submit_script(
+            RESTORE,
+            (_PREFIX + run_id, _INDEX, _EXPIRIES, f"{_PREFIX}{run_id}:events"),
+            *(run_id, owner, epoch, spec_digest, header, round(age_s * 1e6), _UNFINISHED_TTL_S),
+            *(request, *events),
             parse=bool,
         )
 

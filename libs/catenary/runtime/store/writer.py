@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
-from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
+from catenary.runtime.store.errors import StoreBehind, StoreError, StoreFull, StoreUnavailable
 from catenary.runtime.store.script import Argument, Script
 
 T = TypeVar("T")
@@ -218,7 +218,12 @@ class StoreWriter:
 def _translated(error: ResponseError) -> StoreError:
     if isinstance(error, OutOfMemoryError):
         return StoreFull(f"the store's memory limit is reached: {error}")
-    return StoreError(str(error))
+    text = str(error)
+    if text.startswith("BEHIND"):
+        return StoreBehind(text)
+    if text.startswith("MISCONF"):
+        return StoreFull(f"the store cannot write to its disk: {text}")
+    return StoreError(text)
 
 
 def _resolve(command: _Command, reply: Any) -> None:
