@@ -44,13 +44,17 @@ class GatewayService:
     def address(self) -> str:
         return self._server.address
 
+    @property
+    def _advertised(self) -> str:
+        return advertised(self._server.address, self._config.advertised_host, self._config.gateway.advertise)
+
     async def start(self) -> None:
         gateway = self._gateway
         gateway.writer.start()
         gateway.core = await self._core()
         await gateway.tokenizers.load()
         await self._server.start()
-        await gateway.ownership.begin(advertised(self._server.address, self._config.advertised_host))
+        await gateway.ownership.begin(self._advertised)
         for work in (
             gateway.ownership.keep(gateway.give_up_lost),
             gateway.adopter.run(),

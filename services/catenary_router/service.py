@@ -19,6 +19,7 @@ STOP_GRACE_S = 1.0
 class RouterService:
     def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
         self._advertised_host = config.advertised_host
+        self._advertise = config.router.advertise
         self._redis = connect(config.store.url)
         self._router = Router(config, router_id, config_path, self._redis)
         self._server = GrpcServer(config.router.address)
@@ -35,7 +36,7 @@ class RouterService:
 
     async def start(self) -> None:
         await self._server.start()
-        address = advertised(self._server.address, self._advertised_host)
+        address = advertised(self._server.address, self._advertised_host, self._advertise)
         self._task = asyncio.create_task(self._router.lead(address), name="router lease")
         await self._server.set_serving(True)
 

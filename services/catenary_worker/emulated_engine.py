@@ -13,7 +13,7 @@ from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.runtime.clock import now
-from catenary.runtime.tokenizer import requested_output_tokens, word_id
+from catenary.runtime.tokenizer import requested_crash, requested_output_tokens, word_id
 from catenary.simulation.engine import EngineModel, FinishedCall
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 
@@ -44,7 +44,8 @@ class EmulatedEngine:
     A call's output length is ``max_tokens`` where ``ignore_eos`` or ``min_tokens`` fixes it; else the number in a word
     ``#out=123`` among the first tokens of a WordTokenizer's prompt; else drawn from a lognormal seeded by the call's
     id, so that a repeated call has the same length. Stop strings and JSON schemas have no effect. The text of the n-th
-    token is "tok<n> ", continued where an earlier attempt stopped.
+    token is "tok<n> ", continued where an earlier attempt stopped. A word
+    ``#crash=5`` in a prompt ends the engine behind the call's fifth token, whichever attempt it is.
     """
 
     def __init__(self, settings: EmulatedSettings) -> None:
@@ -120,6 +121,9 @@ class EmulatedEngine:
             ids, text = self._words.slice(first, live.call.offset + tokens)
             live.reported = tokens
             self._listener.delta(live.call.handle, ids, text)
+            crash_at = requested_crash(live.call.prompt)
+            if crash_at is not None and first < crash_at <= live.call.offset + tokens:
+                self._listener.failed(f"the call {live.call.call_id} asked for it")
 
     def _end(self, finished: FinishedCall) -> None:
         live = self._live.pop(cast(int, finished.call_id))

@@ -58,7 +58,7 @@ class WorkerService:
 
     @property
     def address(self) -> str:
-        return advertised(self._server.address, self._config.advertised_host)
+        return advertised(self._server.address, self._config.advertised_host, self._worker.advertise)
 
     async def start(self) -> None:
         await self._accelerator.refresh()

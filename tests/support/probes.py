@@ -26,9 +26,11 @@ output: "{{ only.text }}"
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """``at_s`` of its submission since the drill began; ``met``: its client had its output within the deadline."""
+    """``at_s`` of its submission since the drill began and ``ended_s`` of its client's answer; ``met``: the client had
+    the output within the deadline."""
 
     at_s: float
+    ended_s: float
     model: str
     met: bool
     why: str = ""
@@ -88,4 +90,4 @@ class Prober:
             met, why = run.succeeded and time.monotonic() - began <= DEADLINE_S, f"{run.outcome}: {run.reason}"
         except (CatenaryError, TimeoutError) as error:
             why = str(error) or "no answer"
-        self.probes.append(Probe(began - self._began, model, met, "" if met else why))
+        self.probes.append(Probe(began - self._began, time.monotonic() - self._began, model, met, "" if met else why))

@@ -16,8 +16,9 @@ LOADS = ("worker", "provisioner")
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """``ready_s``: from the fault until every pool had its replicas again; 0 where none went. ``recovery_s``: from then
-    (a worker or provisioner) or from the fault (others) to the submission of the last probe that missed before the next
-    fault; 0 where none missed. ``cut``: the next fault came before the pools were whole, so there is no figure."""
+    (a worker or provisioner) or from the fault (others) to the submission of the last probe that missed and had ended
+    before the next fault; 0 where none missed. ``cut``: the next fault came before the pools were whole, so there is no
+    figure."""
 
     fault: Fault
     ready_s: float
@@ -36,7 +37,7 @@ def recoveries(faults: Sequence[Fault], probes: Sequence[Probe], samples: Sequen
         missed = [
             probe.at_s - since_s
             for probe in probes
-            if since_s < probe.at_s < end_s and not probe.met and _has_replica(probe, samples)
+            if since_s < probe.at_s and probe.ended_s < end_s and not probe.met and _has_replica(probe, samples)
         ]
         found.append(Recovery(fault, since_s - fault.at_s, max(missed, default=0.0), ready_at is None))
     return found

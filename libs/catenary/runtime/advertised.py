@@ -7,7 +7,9 @@ import socket
 _ANY = ("0.0.0.0", "[::]")
 
 
-def advertised(address: str, host: str = "") -> str:
-    """host:port with ``host``, or this machine's name, where the address means every interface."""
+def advertised(address: str, host: str = "", instead: str = "") -> str:
+    """``instead`` where given; else host:port with ``host``, or this machine's name, where it means every interface."""
+    if instead:
+        return instead
     listened, _, port = address.rpartition(":")
     return f"{host or socket.gethostname()}:{port}" if listened in _ANY else address

@@ -17,6 +17,7 @@ ENV_PREFIX = "CATENARY_"
 CONFIG_VARIABLE = "CATENARY_CONFIG"
 
 Address = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):\d{1,5}$")]
+AddressOrNone = Annotated[str, Field(pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):\d{1,5}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -70,6 +71,8 @@ class WorkerConfig(Section):
     """Value of the accelerator variable ("0", "0,1"), or "cpu"."""
     address: Address = "127.0.0.1:0"
     """Where it serves; port 0: any free one."""
+    advertise: AddressOrNone = ""
+    """host:port that the others reach it at, such as a proxy's; empty: `address`."""
     cpu_threads: str = ""
     """Cores that a CPU engine is bound to ("0-3"); empty: the CPU workers share the cores evenly."""
     kv_cache_gib: float = Field(default=1.0, gt=0, le=4096)
@@ -133,6 +136,8 @@ class GatewayConfig(Section):
     """Name of this gateway, unique."""
     address: Address = "127.0.0.1:7450"
     """Where it serves."""
+    advertise: AddressOrNone = ""
+    """host:port that the others reach it at, such as a proxy's; empty: `address`."""
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     admission: Literal["none", "feasible"] = "feasible"
     """"feasible" refuses runs that cannot finish in time; "none" admits all."""
@@ -163,6 +168,8 @@ class RouterConfig(Section):
     """Name of this router, unique."""
     address: Address = "127.0.0.1:7451"
     """Where it serves."""
+    advertise: AddressOrNone = ""
+    """host:port that the others reach it at, such as a proxy's; empty: `address`."""
     ordering: Literal["fcfs", "edf", "least_slack"] = "least_slack"
     """Order of the calls in a queue."""
     routing: Literal["round_robin", "least_loaded", "slack_aware"] = "slack_aware"
