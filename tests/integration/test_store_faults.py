@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 
@@ -60,6 +61,41 @@ async def test_a_killed_store_comes_back_and_nothing_is_lost(cluster: Cluster, c
     for run in ended:
         assert (await client.get(run.run_id)).output == run.output
     await submitted(client, "after-kill", 15.0)
+
+
+async def test_what_the_store_loses_with_the_power_the_gateways_bring_back(cluster: Cluster, client: Client) -> None:
+    begun, tasks = await run_all(client, workflow("slow", 30), 4, "before-loss")
+    files = list((cluster.config.store.data_dir / "appendonlydir").glob("*.incr.aof"))
+    newest = max(files, key=lambda file: file.stat().st_mtime_ns)
+    kept = newest.stat().st_size
+    lost, more_tasks = await run_all(client, workflow("slow", 30), 4, "in-the-lost-second")
+    await asyncio.sleep(0.7)
+    os.kill(cluster.store_pid, signal.SIGKILL)
+    os.truncate(newest, kept)
+    await asyncio.gather(*tasks, *more_tasks)
+    await check(client, begun + lost)
+    await submitted(client, "after-loss", 15.0)
+
+
+async def test_a_full_disk_refuses_new_runs_and_admitted_ones_end_when_there_is_room(
+    cluster: Cluster, client: Client
+) -> None:
+    histories, tasks = await run_all(client, workflow("slow", 15), 4, "full-disk")
+    pid = cluster.store_pid
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    try:
+        await asyncio.sleep(3.5)
+        assert cluster.store_pid == pid
+        with pytest.raises(CatenaryError) as caught:
+            await client.submit(workflow(), run_id="no-disk")
+        assert caught.value.code.name in ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+        assert caught.value.reason
+        assert all(history.outcome is None for history in histories)
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await asyncio.gather(*tasks)
+    await check(client, histories)
+    await submitted(client, "disk-again", 15.0)
 
 
 async def test_while_the_store_does_not_answer_admitted_runs_go_on_and_new_ones_are_refused(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from extra_service import kept_extra_service
@@ -18,6 +16,8 @@ from faults import Fault
 from histories import History, violations
 from probes import Probe, Prober
 from recovery import Recovery, recoveries
+from saboteur import Saboteur
+from tcp_proxy import TcpProxy
 from tracked_runs import follow, workflow
 
 from catenary.client import CatenaryError, Client, Reattach
@@ -45,38 +45,60 @@ class Report:
 
 
 class Drill:
-    """Runs begin every ``interval_s``; the cluster has a second gateway and a standby router."""
+    """Runs begin every ``interval_s``; the cluster has a second gateway and a standby router.
+
+    ``links`` are proxies between its services; those named "gateway-0" and "gateway-1" are what the client knows.
+    ``extra`` has the address and the further environment variables of the second gateway and router, where they are
+    settled.
+    """
 
     def __init__(
-        self, cluster: Cluster, config: Path, keeping: KeepSettings, interval_s: float, rng: random.Random
+        self,
+        cluster: Cluster,
+        config: Path,
+        keeping: KeepSettings,
+        interval_s: float,
+        rng: random.Random,
+        links: Mapping[str, TcpProxy] | None = None,
+        extra: Mapping[str, tuple[str, Mapping[str, str]]] | None = None,
     ) -> None:
         self._cluster = cluster
         self._keeping = keeping
-        self._extra: dict[str, KeptService] = {}
+        self._links = links or {}
+        self._settled = extra or {}
         self._config = config
         self._interval_s = interval_s
         self._rng = rng
         self._report = Report()
         self._began = 0.0
+        self._num_crashes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, faults: Sequence[Fault], seconds: float) -> Report:
         async with AsyncExitStack() as stack:
+            extra: dict[str, KeptService] = {}
             for kind in ("gateway", "router"):
-                service = kept_extra_service(self._cluster, kind, f"{kind}-1", self._config, self._keeping)
-                self._extra[kind] = await stack.enter_async_context(service)
-            addresses = [self._cluster.addresses.gateway, self._extra["gateway"].address]
+                address, more = self._settled.get(kind, ("127.0.0.1:0", {}))
+                service = kept_extra_service(
+                    self._cluster, kind, f"{kind}-1", self._config, self._keeping, address, more
+                )
+                extra[kind] = await stack.enter_async_context(service)
+            addresses = [self._cluster.addresses.gateway, extra["gateway"].address]
+            if self._links:
+                addresses = [self._links[f"gateway-{number}"].address for number in range(2)]
             client = await stack.enter_async_context(Client(addresses, reattach=PATIENT))
             self._began = time.monotonic()
             prober = Prober(self._cluster, client, self._began)
             sampling = asyncio.create_task(prober.sample())
-            inflicting = asyncio.create_task(self._inflict(faults))
+            saboteur = Saboteur(self._cluster, extra, self._links, lambda: self._crash_an_engine(client), self._rng)
+            inflicting = asyncio.create_task(saboteur.inflict(faults, self._began))
             await asyncio.gather(self._load(client, seconds), prober.probe(seconds))
             await inflicting
             sampling.cancel()
             async with asyncio.timeout(SETTLE_S):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
+            self._report.faults = saboteur.done
             self._report.probes = prober.probes
             self._report.recoveries = recoveries(self._report.faults, prober.probes, prober.samples)
             self._report.violations = violations(self._report.histories, await self._kept(client))
@@ -86,15 +108,23 @@ class Drill:
         number = 0
         while time.monotonic() - self._began < seconds:
             number += 1
-            task = asyncio.create_task(self._one(client, f"drill-{number}"))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            text = workflow(self._rng.choice(("fast", "fast", "fast", "slow")), self._rng.randint(5, 40))
+            self._begin(client, f"drill-{number}", text)
             await asyncio.sleep(self._rng.expovariate(1 / self._interval_s))
 
-    async def _one(self, client: Client, run_id: str) -> None:
+    def _crash_an_engine(self, client: Client) -> None:
+        self._num_crashes += 1
+        text = workflow(self._rng.choice(("fast", "slow")), 20).replace("say something", '"#crash=5 say something"')
+        self._begin(client, f"crash-{self._num_crashes}", text)
+
+    def _begin(self, client: Client, run_id: str, text: str) -> None:
+        task = asyncio.create_task(self._one(client, run_id, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _one(self, client: Client, run_id: str, text: str) -> None:
         history = History(run_id)
         self._report.histories.append(history)
-        text = workflow(self._rng.choice(("fast", "fast", "fast", "slow")), self._rng.randint(5, 40))
         for _ in range(3):
             try:
                 handle = await client.submit(text, run_id=run_id, tokens=True)
@@ -106,34 +136,6 @@ class Drill:
             return
         history.error = ""
         await follow(handle, history)
-
-    async def _inflict(self, faults: Sequence[Fault]) -> None:
-        for fault in faults:
-            await asyncio.sleep(max(0.0, self._began + fault.at_s - time.monotonic()))
-            pid = await self._pid(fault.target)
-            if not pid:
-                continue
-            self._report.faults.append(replace(fault, at_s=time.monotonic() - self._began, victim=str(pid)))
-            if not fault.pause_s:
-                os.kill(pid, signal.SIGKILL)
-                continue
-            os.kill(pid, signal.SIGSTOP)
-            try:
-                await asyncio.sleep(fault.pause_s)
-            finally:
-                os.kill(pid, signal.SIGCONT)
-
-    async def _pid(self, target: str) -> int:
-        """0 where it is just not there."""
-        if target == "store":
-            return self._cluster.store_pid
-        if target in self._extra and self._rng.random() < 0.5:
-            return self._extra[target].pid
-        if target != "worker":
-            return self._cluster.pids[target]
-        plan = await self._cluster.plan()
-        pids = [worker.pid for worker in plan.workers if worker.pid] if plan is not None else []
-        return self._rng.choice(pids) if pids else 0
 
     async def _kept(self, client: Client) -> dict[str, Outcome | None]:
         kept: dict[str, Outcome | None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,13 +16,20 @@ from catenary.runtime.process import Child, Command
 STOP_GRACE_S = 10.0
 
 
-def extra_command(cluster: Cluster, kind: str, instance: str, config: Path) -> Command:
-    """A further instance of a service at a free port."""
-    addresses = asdict(cluster.addresses) | settle_addresses({kind: "127.0.0.1:0"})
+def extra_command(
+    cluster: Cluster,
+    kind: str,
+    instance: str,
+    config: Path,
+    address: str = "127.0.0.1:0",
+    more: Mapping[str, str] | None = None,
+) -> Command:
+    """A further instance of a service at a free port, with ``more`` environment variables."""
+    addresses = asdict(cluster.addresses) | settle_addresses({kind: address})
     variables = {f"CATENARY_{name.upper()}__ADDRESS": address for name, address in addresses.items()}
     store = {"CATENARY_STORE__URL": cluster.store_url, "CATENARY_TELEMETRY__LOG_DIR": str(cluster.log_dir)}
     arguments = (sys.executable, "-m", f"catenary_{kind}", "--config", str(config), "--id", instance)
-    return Command(instance, arguments, variables | store, cluster.log_dir / f"{instance}.out")
+    return Command(instance, arguments, variables | store | dict(more or {}), cluster.log_dir / f"{instance}.out")
 
 
 @asynccontextmanager
@@ -38,10 +45,17 @@ async def extra_service(cluster: Cluster, kind: str, instance: str, config: Path
 
 @asynccontextmanager
 async def kept_extra_service(
-    cluster: Cluster, kind: str, instance: str, config: Path, settings: KeepSettings
+    cluster: Cluster,
+    kind: str,
+    instance: str,
+    config: Path,
+    settings: KeepSettings,
+    address: str = "127.0.0.1:0",
+    more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[KeptService]:
     """The same, started again at its address whenever it ends."""
-    service = KeptService(extra_command(cluster, kind, instance, config), cluster.scope, settings, lambda change: None)
+    command = extra_command(cluster, kind, instance, config, address, more)
+    service = KeptService(command, cluster.scope, settings, lambda change: None)
     await service.start()
     try:
         yield service

@@ -45,17 +45,17 @@ def recoveries(faults: Sequence[Fault], probes: Sequence[Probe], samples: Sequen
 
 def table(found: Sequence[Recovery]) -> list[str]:
     """One line per target."""
-    lines = [f"{'target':12} {'kills':>5} {'pauses':>6} {'judged':>6} {'within':>6} {'p50':>6} {'p95':>6} {'max':>6}"]
+    lines = [f"{'target':12} {'faults':>6} {'pauses':>6} {'judged':>6} {'within':>6} {'p50':>6} {'p95':>6} {'max':>6}"]
     for target in sorted({recovery.fault.target for recovery in found}):
         of = [recovery for recovery in found if recovery.fault.target == target]
-        killed = [recovery for recovery in of if not recovery.fault.pause_s]
+        killed = [recovery for recovery in of if recovery.fault.kind != "pause"]
         times = sorted(recovery.recovery_s for recovery in killed if not recovery.cut)
         bound_s = BOUNDS_S.get(target, 3.0)
         within = sum(time_s <= bound_s for time_s in times)
         p95 = times[min(len(times) - 1, round(0.95 * (len(times) - 1)))] if times else float("nan")
         median, most = (statistics.median(times), times[-1]) if times else (float("nan"), float("nan"))
         lines.append(
-            f"{target:12} {len(killed):5} {len(of) - len(killed):6} {len(times):6} {within:6} "
+            f"{target:12} {len(killed):6} {len(of) - len(killed):6} {len(times):6} {within:6} "
             f"{median:6.2f} {p95:6.2f} {most:6.2f}"
         )
     return lines
