@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram
 
 from catenary.model.dispatch import PoolState
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallRecord, Run
+from catenary.runtime.metrics import SECONDS, SLACK_S, MetricsServer
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-SLACK_S = (-60.0, -10.0, -5.0, -1.0, -0.1, 0.0, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 STORE_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0)
 MAX_WORKFLOWS = 100
 OTHER = "other"
 
 
-class GatewayMetrics:
+class GatewayMetrics(MetricsServer):
     """Workflows beyond the first 100 are counted together, so that the number of series has a bound."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        super().__init__()
+        registry = self.registry
         self._workflows: set[str] = set()
-        self._server: tuple[WSGIServer, Thread] | None = None
         self.runs = Counter(
             "catenary_runs",
             "Runs that have ended; met: within their deadline.",
@@ -70,18 +67,6 @@ class GatewayMetrics:
         self.store_connected = Gauge("catenary_store_connected", "1 while new runs can be stored.", registry=registry)
         self.replicas = Gauge("catenary_pool_replicas", "Replicas that take calls.", ("model",), registry=registry)
         self.queued = Gauge("catenary_pool_queued", "Calls that wait in the router.", ("model",), registry=registry)
-
-    def serve(self, port: int) -> None:
-        """Answer scrapes on every interface. Raises OSError."""
-        self._server = start_http_server(port, registry=self.registry)
-
-    def close(self) -> None:
-        if self._server is not None:
-            server, thread = self._server
-            server.shutdown()
-            server.server_close()
-            thread.join()
-            self._server = None
 
     def run_ended(self, run: Run) -> None:
         workflow = self._workflow(run.workflow)

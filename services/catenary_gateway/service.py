@@ -65,8 +65,7 @@ class GatewayService:
             self._follow_profiles(),
         ):
             gateway.background.spawn(work)
-        if self._config.gateway.metrics_port:
-            gateway.metrics.serve(self._config.gateway.metrics_port)
+        gateway.metrics.serve(self._config.gateway.metrics_port)
         await self._hear_of_pools()
         gateway.opened = True
         await self._server.set_serving(True)
@@ -82,7 +81,7 @@ class GatewayService:
         await gateway.writer.close()
         await gateway.ownership.release()
         await gateway.peers.close()
-        await asyncio.to_thread(gateway.metrics.close)
+        await gateway.metrics.close()
         await self._redis.aclose()
 
     async def _core(self) -> GatewayCore:

@@ -17,10 +17,12 @@ from catenary.runtime.config import Config
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.lease import Lease
+from catenary.v1.provisioner_service_pb2 import Plan
 from catenary.v1.provisioner_service_pb2_grpc import add_ProvisionerServiceServicer_to_server
 from catenary_provisioner.cluster.local import LocalCluster, LocalSettings
 from catenary_provisioner.cluster.port import ClusterBackend, Notify
 from catenary_provisioner.cluster.static import StaticCluster
+from catenary_provisioner.metrics import ProvisionerMetrics
 from catenary_provisioner.publisher import PlanPublisher
 from catenary_provisioner.servicer import ProvisionerServicer
 from catenary_provisioner.shell import Provisioner
@@ -49,7 +51,8 @@ class ProvisionerService:
         slots = [AcceleratorSlot(w.id, tuple(w.models), w.num_accelerators) for w in config.workers]
         core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now())
         self._publisher = PlanPublisher(self._redis)
-        self._provisioner = Provisioner(core, self._backend, instance, self._publisher.offer)
+        self._metrics = ProvisionerMetrics()
+        self._provisioner = Provisioner(core, self._backend, instance, self._offer)
         self._server.add(
             add_ProvisionerServiceServicer_to_server,
             ProvisionerServicer(self._provisioner),
@@ -84,6 +87,7 @@ class ProvisionerService:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._lease.release()
         await self._server.stop(_STOP_GRACE_S)
+        await self._metrics.close()
         await self._redis.aclose()
 
     async def _keep_lease(self, lease: Lease) -> None:
@@ -110,12 +114,17 @@ class ProvisionerService:
         was_active = bool(self._provisioner.epoch)
         self._provisioner.epoch = epoch
         if was_active:
-            self._publisher.offer(self._provisioner.plan())
+            self._offer(self._provisioner.plan())
             return
         await self._provisioner.start()
         self._publisher.start()
-        self._publisher.offer(self._provisioner.plan())
+        self._offer(self._provisioner.plan())
+        self._metrics.serve(self._config.provisioner.metrics_port)
         await self._server.set_serving(True)
+
+    def _offer(self, plan: Plan) -> None:
+        self._publisher.offer(plan)
+        self._metrics.plan(plan)
 
     def _backend(self, notify: Notify) -> ClusterBackend:
         settings = self._config.provisioner

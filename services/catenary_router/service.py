@@ -19,6 +19,7 @@ STOP_GRACE_S = 1.0
 class RouterService:
     def __init__(self, config: Config, router_id: str, config_path: Path | None) -> None:
         self._advertised_host = config.advertised_host
+        self._metrics_port = config.router.metrics_port
         self._advertise = config.router.advertise
         self._redis = connect(config.store.url)
         self._router = Router(config, router_id, config_path, self._redis)
@@ -38,6 +39,7 @@ class RouterService:
         await self._server.start()
         address = advertised(self._server.address, self._advertised_host, self._advertise)
         self._task = asyncio.create_task(self._router.lead(address), name="router lease")
+        self._router.metrics.serve(self._metrics_port)
         await self._server.set_serving(True)
 
     async def stop(self) -> None:
@@ -47,4 +49,5 @@ class RouterService:
         self._router.gateways.close_all()
         await self._server.stop(STOP_GRACE_S)
         await self._router.release()
+        await self._router.metrics.close()
         await self._redis.aclose()

@@ -16,6 +16,7 @@ from catenary.runtime.profiles import load_profiles
 from catenary.runtime.store.lease import Lease
 from catenary.runtime.store.workers import WorkerRegistry
 from catenary_router.gateways import Gateways
+from catenary_router.metrics import RouterMetrics
 from catenary_router.spans import record_decision
 from catenary_router.workers import WorkerWatcher
 
@@ -37,6 +38,8 @@ class Router:
         self._redis = redis
         self._log = structlog.get_logger()
         self._traces = bool(config.telemetry.otlp_endpoint)
+        self.metrics = RouterMetrics()
+        self._measures = bool(config.router.metrics_port)
         self._explains = config.telemetry.log_level == "debug"
         self._lease: Lease | None = None
         self.gateways = Gateways()
@@ -57,6 +60,8 @@ class Router:
         if self._traces:
             for action in actions:
                 record_decision(action, at)
+        if self._measures:
+            self.metrics.decided(actions, at)
         if self._explains:
             for action in actions:
                 self._explain(action)
@@ -96,6 +101,7 @@ class Router:
         self.core = RouterCore(settings, profiles)
         self.epoch = epoch
         self._log.info("router is active", epoch=epoch)
+        self.metrics.leads(True)
         watcher = WorkerWatcher(WorkerRegistry(self._redis), self._router_id, epoch, REGISTRY_INTERVAL_S, self.handle)
         tasks = [
             asyncio.create_task(work, name=f"router {name}")
@@ -141,6 +147,7 @@ class Router:
     def _lost(self) -> None:
         if self.epoch is not None:
             self._log.info("router is a standby", epoch=self.epoch)
+            self.metrics.leads(False)
         self.core = None
         self.epoch = None
         self.gateways.close_all()
@@ -158,7 +165,10 @@ class Router:
             await asyncio.sleep(TICK_S)
         while True:
             if self.core is not None:
-                self.gateways.publish(tuple(self.core.pool_states(now())))
+                states = tuple(self.core.pool_states(now()))
+                self.gateways.publish(states)
+                if self._measures:
+                    self.metrics.pools(states)
             await asyncio.sleep(self._config.router.pools_interval_s)
 
     async def _follow_profiles(self) -> None:

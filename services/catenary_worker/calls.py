@@ -40,11 +40,13 @@ class CallExchange:
         engines: Mapping[str, Engine],
         perform: Callable[[list[WorkerAction]], None],
     ) -> None:
-        """``perform`` does what the core wants; ``on_change`` is called when calls began or ended."""
+        """``perform`` does what the core wants; ``on_change`` is called when calls began or ended, ``on_end`` with the
+        model of each call that ended."""
         self._core = core
         self._engines = engines
         self._perform = perform
         self.on_change: Callable[[], None] = lambda: None
+        self.on_end: Callable[[str, FinishReason, EngineEnd], None] = lambda model, reason, end: None
         self._routes: dict[int, _Route] = {}
         self._stream_ids = itertools.count(1)
         self._streams: set[GatewayStream] = set()
@@ -94,6 +96,7 @@ class CallExchange:
         route.stream.num_calls -= 1
         route.stream.end(_end_message(route, end, ended.reason, ended.error))
         end_span(route.span, end, ended.reason)
+        self.on_end(route.model, ended.reason, end)
         self.on_change()
         self._perform(actions)
 

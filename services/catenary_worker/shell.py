@@ -29,6 +29,7 @@ from catenary_worker.engine import Engine
 from catenary_worker.engine_factory import EngineFactory
 from catenary_worker.engine_runner import CommandRefused, EngineRunner
 from catenary_worker.feed import SnapshotFeed
+from catenary_worker.metrics import WorkerMetrics
 from catenary_worker.servicer import WorkerServicer
 
 STOP_GRACE_S = 1.0
@@ -54,6 +55,7 @@ class WorkerService:
         self._factory: EngineFactory | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._published = False
+        self._metrics = WorkerMetrics()
         self._log = structlog.get_logger().bind(worker_id=worker.id)
 
     @property
@@ -68,6 +70,9 @@ class WorkerService:
         self._core = WorkerCore(self._fixed(), factory.settings(), self._config.worker.max_calls)
         self._runner = EngineRunner(self._core, self._engines, factory.make, feed.now)
         self._runner.calls.on_change = feed.soon
+        if self._worker.metrics_port:
+            self._metrics.serve(self._worker.metrics_port)
+            self._runner.calls.on_end = self._metrics.call_ended
         commands = EngineCommands(self._core, self._runner, feed, self._accelerator, factory.prefetch)
         servicer = WorkerServicer(self._runner.calls, commands)
         self._server.add(add_WorkerServiceServicer_to_server, servicer, "catenary.v1.WorkerService")
@@ -104,6 +109,7 @@ class WorkerService:
             await self._runner.stop()
         if self._factory is not None:
             await self._factory.close()
+        await self._metrics.close()
         await self._redis.aclose()
 
     async def _drain(self, runner: EngineRunner) -> None:
@@ -143,7 +149,14 @@ class WorkerService:
         """Abort calls that wait in vain."""
         while True:
             runner.perform(core.drop_lost(now()))
+            if self._worker.metrics_port:
+                self._measure(core)
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    def _measure(self, core: WorkerCore) -> None:
+        for model, engine in self._engines.items():
+            self._metrics.engine(model, engine.stats())
+        self._metrics.replicas(core.snapshot(self._accelerator.free_bytes, now()))
 
     async def _follow_memory(self) -> None:
         while True:

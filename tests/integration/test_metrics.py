@@ -1,4 +1,4 @@
-"""What a gateway tells Prometheus."""
+"""What the services tell Prometheus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from catenary.client import Client
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.ports import settle_addresses
 
-GATEWAY = "127.0.0.1:0"
+ANY = "127.0.0.1:0"
+SERVICES = ("gateway", "router", "provisioner", "worker")
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -25,15 +26,28 @@ def scrape(port: int) -> dict[str, float]:
     return {",".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
 
-async def test_runs_calls_refusals_and_the_store_are_counted(tmp_path: Path) -> None:
-    port = int(settle_addresses({"metrics": GATEWAY})["metrics"].rpartition(":")[2])
-    config = write_config(tmp_path, gateway={"address": GATEWAY, "metrics_port": port})
+async def test_runs_calls_refusals_pools_and_the_store_are_counted(tmp_path: Path) -> None:
+    settled = settle_addresses(dict.fromkeys(SERVICES, ANY))
+    ports = {name: int(address.rpartition(":")[2]) for name, address in settled.items()}
+    sections = {name: {"address": ANY, "metrics_port": ports[name]} for name in SERVICES[:3]}
+    workers = [
+        {"id": "w0", "models": ["fast"], "metrics_port": ports["worker"]},
+        {"id": "w2", "models": ["slow"]},
+    ]
+    config = write_config(tmp_path, **sections, workers=workers)
     async with Cluster(config) as cluster, Client(cluster.addresses.gateway) as client:
         for _ in range(3):
             await client.run(workflow(tokens=4))
         await client.run(workflow("slow", 100), deadline_s=0.5)
         await asyncio.sleep(2.5)
-        found = await asyncio.to_thread(scrape, port)
+        found = {name: await asyncio.to_thread(scrape, port) for name, port in ports.items()}
+    of_the_gateway(found["gateway"])
+    of_the_router(found["router"])
+    of_the_worker(found["worker"])
+    of_the_provisioner(found["provisioner"])
+
+
+def of_the_gateway(found: dict[str, float]) -> None:
     assert found["catenary_runs_total,true,SUCCEEDED,chain"] == 3
     assert found["catenary_runs_refused_total,REJECTED_INFEASIBLE"] == 1
     assert found["catenary_call_attempts_count,fast"] == 6
@@ -41,5 +55,29 @@ async def test_runs_calls_refusals_and_the_store_are_counted(tmp_path: Path) -> 
     assert found["catenary_call_slack_seconds_bucket,0.0,fast"] == 0
     assert found["catenary_store_write_seconds_count"] >= 3
     assert found["catenary_store_connected"] == 1
-    assert found["catenary_pool_replicas,fast"] == 2
+    assert found["catenary_pool_replicas,fast"] == 1
     assert found["catenary_runs_active"] == 0
+
+
+def of_the_router(found: dict[str, float]) -> None:
+    assert found["catenary_router_active"] == 1
+    assert found["catenary_router_assigned_total,fast"] == 6
+    assert found["catenary_router_wait_seconds_count,fast"] == 6
+    assert found["catenary_router_margin_seconds_bucket,0.0,fast"] == 0
+    assert found["catenary_router_seats,fast"] == 8
+    assert found["catenary_router_queued,fast"] == 0
+
+
+def of_the_worker(found: dict[str, float]) -> None:
+    assert found["catenary_worker_calls_total,length,fast"] == 6
+    assert found["catenary_worker_output_tokens_total,fast"] == 24
+    assert found["catenary_worker_ttft_seconds_count,fast"] == 6
+    assert found["catenary_worker_replica_state,fast,AWAKE"] == 1
+    assert found["catenary_worker_running,fast"] == 0
+
+
+def of_the_provisioner(found: dict[str, float]) -> None:
+    assert found["catenary_provisioner_epoch"] >= 1
+    assert found["catenary_plan_worker_phase,ready,w0"] == 1
+    assert found["catenary_plan_worker_restarts,w0"] == 0
+    assert found["catenary_plan_replicas_wanted,fast"] == found["catenary_plan_replicas_awake,fast"] == 1

@@ -79,6 +79,8 @@ class WorkerConfig(Section):
     """KV cache of a CPU or emulated engine."""
     num_accelerators: int = Field(default=1, ge=1, le=8)
     """Accelerators of the set that it owns."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of its Prometheus metrics; 0: none."""
 
 
 class StoreConfig(Section):
@@ -186,6 +188,8 @@ class RouterConfig(Section):
     """How often the gateways hear of the pools."""
     lease_ttl_s: Seconds = 1.5
     """Without renewal for so long, a standby takes over."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of its Prometheus metrics; 0: none."""
 
 
 class ProfilerConfig(Section):
@@ -230,6 +234,8 @@ class ProvisionerConfig(Section):
     """A replica set aside and not extended for so long returns to its pool."""
     lease_ttl_s: Seconds = 5.0
     """Without renewal for so long, another provisioner takes over."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of its Prometheus metrics; 0: none."""
     device_variable: Name = "CUDA_VISIBLE_DEVICES"
     """Environment variable that names a worker's accelerators."""
 
