@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast drills compose-test check protos docs format
+.PHONY: help setup demo test test-fast drills fuzz compose-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,8 +20,13 @@ test: setup  ## Everything: unit, integration, simulation, then real engines
 test-fast: setup  ## The tests that need no real engine
 	@$(BIN)/pytest tests/unit tests/integration tests/simulation
 
-drills: setup  ## Random faults under load for twenty minutes (CATENARY_TEST_FAULTS, CATENARY_TEST_SEED)
-	@CATENARY_TEST_FAULTS=$${CATENARY_TEST_FAULTS:-300} $(BIN)/pytest tests/integration/test_drill.py -s
+drills: setup  ## Kills for twenty minutes, then pauses, then bad connections (CATENARY_TEST_FAULTS, CATENARY_TEST_SEED)
+	@CATENARY_TEST_FAULTS=$${CATENARY_TEST_FAULTS:-300} CATENARY_TEST_PAUSE_SHARE=0 $(BIN)/pytest tests/integration/test_drill.py -s
+	@CATENARY_TEST_FAULTS=60 CATENARY_TEST_PAUSE_SHARE=1 $(BIN)/pytest tests/integration/test_drill.py -s
+	@CATENARY_TEST_FAULTS=60 $(BIN)/pytest tests/integration/test_link_drill.py -s
+
+fuzz: setup  ## 10,000 inputs each for the spec parser, the templates and every RPC (CATENARY_TEST_EXAMPLES)
+	@CATENARY_TEST_EXAMPLES=$${CATENARY_TEST_EXAMPLES:-10000} $(BIN)/pytest --timeout 3600 tests/unit/test_template_fuzz.py tests/integration/test_rpc_fuzz.py
 
 compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker)
 	@$(BIN)/python scripts/compose_test

@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from whole_cluster import chain, events_of, write_config
 
 from catenary.runtime.cluster import Cluster
@@ -22,15 +20,6 @@ from catenary.v1 import run_pb2, workflow_pb2
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVICE = "/catenary.v1.GatewayService/"
-CLEAR = {
-    grpc.StatusCode.OK,
-    grpc.StatusCode.INVALID_ARGUMENT,
-    grpc.StatusCode.NOT_FOUND,
-    grpc.StatusCode.ALREADY_EXISTS,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-
 Change = Callable[[pb.SubmitWorkflowRequest], None]
 
 
@@ -197,35 +186,9 @@ async def test_watching_from_beyond_any_number_shows_nothing(stub: rpc.GatewaySe
     assert [response async for response in watching] == []
 
 
-@FUZZ
-@given(data=st.data())
-async def test_damaged_requests_never_look_like_a_defect_of_the_server(
-    connection: grpc.aio.Channel, stub: rpc.GatewayServiceStub, data: st.DataObject
-) -> None:
-    method = data.draw(st.sampled_from(sorted(REQUESTS)))
-    content = bytearray(REQUESTS[method]().SerializeToString())
-    for _ in range(data.draw(st.integers(0, 4))):
-        position = data.draw(st.integers(0, max(0, len(content) - 1)))
-        content[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
-    code, _ = await send(connection, method, bytes(content))
-    assert code in CLEAR
-
-
 async def test_after_all_that_runs_go_through(stub: rpc.GatewayServiceStub) -> None:
     results = await asyncio.gather(*(events_of(stub, chain()) for _ in range(10)))
     assert {events[-1].run_finished.outcome for events in results} == {run_pb2.OUTCOME_SUCCEEDED}
-
-
-REQUESTS: dict[str, Callable[[], object]] = {
-    "SubmitWorkflow": lambda: chain(tokens=2),
-    "RegisterWorkflow": lambda: pb.RegisterWorkflowRequest(workflow=chain().workflow),
-    "ExplainWorkflow": lambda: pb.ExplainWorkflowRequest(workflow=chain().workflow),
-    "GetRun": lambda: pb.GetRunRequest(run_id="short"),
-    "ListRuns": lambda: pb.ListRunsRequest(page_size=10, workflow="chain"),
-    "CancelRun": lambda: pb.CancelRunRequest(run_id="short", reason="enough"),
-    "WatchRun": lambda: pb.WatchRunRequest(run_id="short", after_sequence=1),
-    "ListModels": pb.ListModelsRequest,
-}
 
 
 async def send(connection: grpc.aio.Channel, method: str, content: bytes) -> tuple[grpc.StatusCode, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,7 +56,7 @@ specs = st.fixed_dictionaries(
 YAML_PIECES = (*FIELDS, *PIECES, ": ", "\n  ", "- ", "&a ", "*a", "!!str ", "---\n", "? ", "%TAG ", "|\n", ">")
 yaml_texts = st.text(max_size=200) | st.lists(st.sampled_from(YAML_PIECES), max_size=40).map("".join)
 fuzz = settings(
-    max_examples=150,
+    max_examples=int(os.environ.get("CATENARY_TEST_EXAMPLES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
