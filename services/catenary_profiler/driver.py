@@ -15,6 +15,7 @@ import grpc
 
 from catenary.model.profile_point import GridPoint, PointKind
 from catenary.runtime import clock
+from catenary.runtime.wire.enums import finish_reason_from_proto
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 from catenary.v1.workflow_pb2 import SamplingParams
@@ -145,7 +146,7 @@ def _check(point: GridPoint, end: pb.CallEnd) -> None:
         return
     raise ProfileFailed(
         grpc.StatusCode.ABORTED,
-        f"{point.label}: a call ended with {pb.FinishReason.Name(end.finish_reason)} after {end.output_tokens} of "
+        f"{point.label}: a call ended with {finish_reason_from_proto(end.finish_reason)} after {end.output_tokens} of "
         f"{point.output_tokens} tokens: {end.error or 'no reason given'}",
         "ENGINE",
     )

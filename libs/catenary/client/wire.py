@@ -8,13 +8,12 @@ from typing import Any
 
 from catenary.client.records import CallShare, Explanation, ModelStatus, Registration, Run, RunPage
 from catenary.model import run as ev
-from catenary.model.outcome import State
 from catenary.model.workflow import CallRef
 from catenary.runtime.wire.enums import (
-    OUTCOME_FROM_PROTO,
-    STATE_FROM_PROTO,
+    ended_from_proto,
     outcome_from_proto,
     priority_from_proto,
+    state_from_proto,
 )
 from catenary.runtime.wire.values import value_from_proto
 from catenary.v1 import gateway_service_pb2 as gateway_pb2
@@ -36,16 +35,16 @@ def _ref(pb: run_pb2.CallRecord | run_pb2.CallStarted | run_pb2.CallTokens | run
 def call_from(pb: run_pb2.CallRecord) -> ev.CallRecord:
     return ev.CallRecord(
         ref=_ref(pb),
-        state=STATE_FROM_PROTO.get(pb.state, State.PENDING),
-        outcome=OUTCOME_FROM_PROTO.get(pb.outcome),
+        state=state_from_proto(pb.state, pb.outcome),
+        outcome=ended_from_proto(pb.outcome),
         **_picked(pb, _CALL_FIELDS),
     )
 
 
 def run_from(pb: run_pb2.Run) -> Run:
     return Run(
-        state=STATE_FROM_PROTO.get(pb.state, State.PENDING),
-        outcome=OUTCOME_FROM_PROTO.get(pb.outcome),
+        state=state_from_proto(pb.state, pb.outcome),
+        outcome=ended_from_proto(pb.outcome),
         priority=priority_from_proto(pb.priority),
         submit_time=pb.submit_time.ToDatetime(datetime.UTC) if pb.HasField("submit_time") else None,
         output=value_from_proto(pb.output),

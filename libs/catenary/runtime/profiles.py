@@ -11,7 +11,8 @@ from catenary.model.profile import EngineProfile
 from catenary.runtime.config import Config, EngineKind, ModelConfig
 from catenary.runtime.profile_settings import settings_digest
 from catenary.runtime.store.profiles import ProfileStore
-from catenary.runtime.wire.profile import find_profile_file, load_profile_file, profile_from_proto
+from catenary.runtime.wire.profile import ProfileError, find_profile_file, load_profile_file, profile_from_proto
+from catenary.v1.profile_pb2 import Profile
 
 
 async def load_profiles(config: Config, redis: Redis, config_path: Path | None) -> dict[str, EngineProfile]:
@@ -33,14 +34,20 @@ async def load_profiles(config: Config, redis: Redis, config_path: Path | None) 
     profiles = {}
     for name, model in config.models.items():
         message = stored.get(name)
-        if message is not None and model.engine is EngineKind.VLLM:
-            profile = profile_from_proto(message)
-        else:
-            profile = file_or_assumed_profile(name, model, config_path)
+        measured = _readable(message) if message is not None and model.engine is EngineKind.VLLM else None
+        profile = measured or file_or_assumed_profile(name, model, config_path)
         profiles[name] = replace(
             profile, model=name, max_num_seqs=model.max_num_seqs, max_model_len=model.max_model_len
         )
     return profiles
+
+
+def _readable(message: Profile) -> EngineProfile | None:
+    """None for one that only a later release can read."""
+    try:
+        return profile_from_proto(message)
+    except ProfileError:
+        return None
 
 
 def file_or_assumed_profile(name: str, model: ModelConfig, config_path: Path | None) -> EngineProfile:

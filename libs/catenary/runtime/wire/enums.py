@@ -35,6 +35,16 @@ def outcome_from_proto(number: int) -> Outcome:
     return OUTCOME_FROM_PROTO.get(number, Outcome.FAILED)
 
 
+def ended_from_proto(number: int) -> Outcome | None:
+    """None where it is unset: nothing has ended yet. An unknown value reads as FAILED."""
+    return outcome_from_proto(number) if number else None
+
+
+def state_from_proto(number: int, outcome: int) -> State:
+    """An unknown value reads as FINISHED with an outcome, as PENDING without."""
+    return STATE_FROM_PROTO.get(number, State.FINISHED if outcome else State.PENDING)
+
+
 def finish_reason_from_proto(number: int) -> FinishReason:
     """An unknown or unset value reads as ERROR: it is no success."""
     return FINISH_REASON_FROM_PROTO.get(number, FinishReason.ERROR)

@@ -8,7 +8,6 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from catenary.model.outcome import State
 from catenary.model.run import (
     CallFinished,
     CallRecord,
@@ -25,11 +24,11 @@ from catenary.model.run import (
 from catenary.model.workflow import CallRef
 from catenary.runtime.wire.enums import (
     ON_MISS_TO_PROTO,
-    OUTCOME_FROM_PROTO,
     OUTCOME_TO_PROTO,
     PRIORITY_TO_PROTO,
-    STATE_FROM_PROTO,
     STATE_TO_PROTO,
+    ended_from_proto,
+    state_from_proto,
 )
 from catenary.runtime.wire.values import value_to_proto
 from catenary.v1 import run_pb2
@@ -69,8 +68,8 @@ def record_to_proto(record: CallRecord, *, with_text: bool = True) -> run_pb2.Ca
 def record_from_proto(message: run_pb2.CallRecord) -> CallRecord:
     return CallRecord(
         ref=CallRef(message.name, message.index if message.HasField("index") else None),
-        state=STATE_FROM_PROTO.get(message.state, State.PENDING),
-        outcome=OUTCOME_FROM_PROTO.get(message.outcome),
+        state=state_from_proto(message.state, message.outcome),
+        outcome=ended_from_proto(message.outcome),
         text=message.text,
         **{name: getattr(message, name) for name in _SAME_NAME},
     )
