@@ -34,6 +34,11 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
         yield cluster
 
 
+async def drained(stream: grpc.aio.UnaryStreamCall) -> None:  # type: ignore[type-arg]
+    while await stream.read() is not grpc.aio.EOF:
+        pass
+
+
 async def test_a_reader_that_stops_loses_its_stream_and_not_its_run(cluster: Cluster) -> None:
     request = chain(tokens=900, deadline_s=60)
     request.run_id = "unread"
@@ -46,8 +51,7 @@ async def test_a_reader_that_stops_loses_its_stream_and_not_its_run(cluster: Clu
         await follow(await client.watch("unread", tokens=False), history)
         assert history.outcome is Outcome.SUCCEEDED
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            while await stream.read() is not grpc.aio.EOF:
-                pass
+            await drained(stream)
         assert error_info(caught.value).reason == "READER_TOO_SLOW"
 
 
