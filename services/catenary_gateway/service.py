@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import structlog
 from redis.exceptions import RedisError
 
 from catenary.core.gateway.core import GatewayCore
@@ -15,7 +16,7 @@ from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
 from catenary.runtime.rpc import GrpcServer
-from catenary.runtime.store.connection import connect
+from catenary.runtime.store.connection import answers, connect
 from catenary.v1 import gateway_service_pb2_grpc
 from catenary_gateway.servicer import GatewayServicer
 from catenary_gateway.shell import Gateway
@@ -51,6 +52,7 @@ class GatewayService:
     async def start(self) -> None:
         gateway = self._gateway
         gateway.writer.start()
+        await answers(self._redis)
         gateway.core = await self._core()
         await gateway.tokenizers.load()
         await self._server.start()
@@ -104,6 +106,8 @@ class GatewayService:
 
     async def _hear_of_pools(self) -> None:
         """A gateway that knows no pools would refuse every run: the router has a while to tell."""
+        if not self._gateway.core.forecaster.pools:
+            structlog.get_logger().info("waits for a router to tell of its pools", at_most_s=POOLS_PATIENCE_S)
         for _ in range(round(POOLS_PATIENCE_S / TICK_S)):
             if self._gateway.core.forecaster.pools:
                 return

@@ -77,13 +77,18 @@ class Router:
         """Wait for the lease, route while it is held, wait again. ``address`` is where gateways find this router."""
         ttl_s = self._config.router.lease_ttl_s
         lease = self._lease = Lease(self._redis, LEASE, self._router_id, address, ttl_s)
+        told = ""
         while True:
             try:
                 epoch = await lease.acquire()
                 if epoch is not None:
                     await self._route(lease, epoch)
+                waits = "waits for the router's lease"
             except (RedisError, OSError, TimeoutError) as error:
-                self._log.warning("store unreachable", error=str(error))
+                waits = f"waits for the store: {error}"
+            if waits != told:
+                self._log.info(waits)
+            told = waits
             await asyncio.sleep(ttl_s / 8)
 
     async def _route(self, lease: Lease, epoch: int) -> None:

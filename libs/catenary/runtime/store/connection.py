@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 _CONNECT_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 5.0
 _MAX_CONNECTIONS = 16
+_RETRY_S = 0.2
+
+
+async def answers(redis: Redis) -> None:
+    """Wait until the store answers, and say so once where it does not."""
+    told = False
+    while True:
+        try:
+            await redis.ping()
+            return
+        except (RedisError, OSError, TimeoutError) as error:
+            if not told:
+                structlog.get_logger().warning("waits for the store", error=str(error))
+            told = True
+        await asyncio.sleep(_RETRY_S)
 
 
 def connect(url: str) -> Redis:
