@@ -40,13 +40,13 @@ def duration_s(
     profile: EngineProfile, prompt_tokens: float, output_tokens: float, batch: float, traffic: Traffic
 ) -> float:
     """Seconds from the engine's first work on a call to its last token."""
+    return duration_at(profile, prompt_tokens, output_tokens, loaded_step_s(profile, batch, traffic))
+
+
+def duration_at(profile: EngineProfile, prompt_tokens: float, output_tokens: float, step_s: float) -> float:
+    """The same, where the seconds from token to token are known."""
     fixed = profile.overhead_s + profile.prefill_s(prompt_tokens)
-    return fixed * profile.correction + max(0.0, output_tokens) * loaded_step_s(profile, batch, traffic)
-
-
-def seat_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: float, traffic: Traffic) -> float:
-    """Seconds for which a call holds one seat of a full engine."""
-    return duration_s(profile, prompt_tokens, output_tokens, profile.max_num_seqs, traffic)
+    return fixed * profile.correction + max(0.0, output_tokens) * step_s
 
 
 def engine_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: float) -> float:

@@ -112,7 +112,8 @@ class Cluster:
             self._snapshot(worker)
         self._report_pools()
         self._tick_router()
-        while len(self.ends) < len(self.submitted) and self._step():
+        step, runs, refusals, total = self._step, self.ends.runs, self.ends.refusals, len(self.submitted)
+        while len(runs) + len(refusals) < total and step():
             pass
         return self.ends
 

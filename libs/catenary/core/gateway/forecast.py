@@ -31,6 +31,7 @@ class Forecaster:
         self.profiles = dict(profiles)
         self.pools: dict[str, PoolState] = {}
         self.lengths = LengthModel(MAX_KEYS)
+        self._steps: dict[str, tuple[EngineProfile, PoolState | None, float]] = {}
         self._branches: dict[tuple[str, str], tuple[int, int]] = {}
         self._items: dict[tuple[str, str], float] = {}
 
@@ -75,7 +76,12 @@ class Forecaster:
 
     def step_s(self, model: str) -> float:
         """Seconds from token to token at the pool's present batch."""
-        return loaded_step_s(self.profiles[model], self._batch(model), self.traffic(model))
+        profile, pool = self.profiles[model], self.pools.get(model)
+        known = self._steps.get(model)
+        if known is None or known[0] is not profile or known[1] is not pool:
+            step_s = loaded_step_s(profile, self._batch(model), self.traffic(model))
+            known = self._steps[model] = (profile, pool, step_s)
+        return known[2]
 
     def path(self, run: ActiveRun) -> list[PathCall]:
         """The calls of the run that have not ended, in topological order."""

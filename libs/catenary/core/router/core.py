@@ -168,8 +168,8 @@ class RouterCore:
         for lost in pool.queue.pop_lost(now):
             self._model_of.pop(lost.call_id, None)
             actions.append(Reject(lost, Outcome.EXPIRED, "could no longer end in time while it waited"))
-        late_seats = max(1, int(self.settings.late_share * pool.num_seats))
         while (call := pool.late.first()) is not None:
+            late_seats = max(1, int(self.settings.late_share * pool.num_seats))
             if len(pool.queue) and pool.num_late >= late_seats:
                 break
             assigned = self._place(pool, call, now)

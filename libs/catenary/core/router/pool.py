@@ -13,11 +13,10 @@ from catenary.policy.ordering.triage import Claim
 from catenary.policy.prediction import (
     SPEED_SPREAD,
     Traffic,
-    duration_s,
+    duration_at,
     engine_work_s,
     loaded_step_s,
     remaining_tokens,
-    seat_work_s,
 )
 from catenary.policy.span import Z90, ZERO, Span
 
@@ -40,6 +39,7 @@ class Pool:
         self.num_placed = 0
         self.num_late = 0
         self.traffic = Traffic()
+        self._full_step: tuple[EngineProfile, Traffic, float] | None = None
 
     @property
     def num_queued(self) -> int:
@@ -118,7 +118,7 @@ class Pool:
 
     def state(self, now: float) -> PoolState:
         waiting = self.queue.calls() + self.late.calls()
-        queued = sum(seat_work_s(self.profile, c.prompt_tokens, c.output.mean, self.traffic) for c in waiting)
+        queued = sum(self.predicted_s(call, call.output.mean) for call in waiting)
         running = sum(
             max(0.0, resident.expected_finish - now)
             for load in self.replicas.values()
@@ -143,7 +143,15 @@ class Pool:
 
     def predicted_s(self, call: QueuedCall, output_tokens: float) -> float:
         """Duration on a full engine."""
-        return duration_s(self.profile, call.prompt_tokens, output_tokens, self.profile.max_num_seqs, self.traffic)
+        return duration_at(self.profile, call.prompt_tokens, output_tokens, self._full_step_s())
+
+    def _full_step_s(self) -> float:
+        """From token to token on a full engine, for as long as profile and traffic stay what they are."""
+        known, profile, traffic = self._full_step, self.profile, self.traffic
+        if known is None or known[0] is not profile or known[1] is not traffic:
+            step_s = loaded_step_s(profile, profile.max_num_seqs, traffic)
+            known = self._full_step = (profile, traffic, step_s)
+        return known[2]
 
     def claim(self, call: QueuedCall, key: float) -> Claim:
         """What a waiting call asks of the pool."""
