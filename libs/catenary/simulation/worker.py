@@ -66,8 +66,7 @@ class SimWorker:
         self.replica = replica
         self.alive = True
         self.incarnation = 1
-        self.awake_s = 0.0
-        self._awake_since: float | None = 0.0
+        self._awake: list[tuple[float, float | None]] = [(0.0, None)]
         self._heap = heap
         self._jobs = jobs
         self._reply = reply
@@ -211,10 +210,16 @@ class SimWorker:
 
     def _set_awake(self, awake: bool) -> None:
         now = self._heap.now
-        if self._awake_since is not None:
-            self.awake_s += now - self._awake_since
-        self._awake_since = now if awake else None
+        since, until = self._awake[-1]
+        if until is None:
+            self._awake[-1] = (since, now)
+        if awake:
+            self._awake.append((now, None))
+
+    def awake_intervals(self) -> list[tuple[float, float | None]]:
+        """From when to when its engine took calls; the last may go on (None)."""
+        return self._awake
 
     def replica_seconds(self) -> float:
-        since = self._awake_since
-        return self.awake_s + (self._heap.now - since if since is not None else 0.0)
+        now = self._heap.now
+        return sum((now if end is None else end) - start for start, end in self._awake)
