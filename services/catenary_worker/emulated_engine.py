@@ -13,7 +13,7 @@ from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.runtime.clock import now
-from catenary.runtime.tokenizer import requested_crash, requested_output_tokens, word_id
+from catenary.runtime.word_tokenizer import requested_crash, requested_output_tokens, word_id
 from catenary.simulation.engine import EngineModel, FinishedCall
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 

@@ -15,7 +15,7 @@ from worker_process import WorkerProcess, gateway_side, snapshot_where, state_is
 
 from catenary.runtime.rpc import channel, error_info
 from catenary.runtime.store.workers import WorkerRegistry
-from catenary.runtime.tokenizer import WordTokenizer
+from catenary.runtime.word_tokenizer import WordTokenizer
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 from catenary.v1.workflow_pb2 import SamplingParams

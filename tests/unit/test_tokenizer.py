@@ -13,7 +13,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from catenary.runtime.config import EngineKind, ModelConfig
-from catenary.runtime.tokenizer import TokenizerError, WordTokenizer, load_tokenizer, requested_output_tokens
+from catenary.runtime.tokenizer import TokenizerError, load_tokenizer
+from catenary.runtime.word_tokenizer import WordTokenizer, requested_output_tokens
 
 TEMPLATE = (
     "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}"

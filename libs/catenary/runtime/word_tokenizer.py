@@ -1,0 +1,44 @@
+"""The tokenizer of emulated engines: words as tokens. Depends on nothing else."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+WORD_IDS = 1 << 30  # ids of a WordTokenizer's words are below
+CRASH_IDS = WORD_IDS + (1 << 29)
+_NUMBER = re.compile(r"#(out|crash)=(\d{1,7})")
+
+
+class WordTokenizer:
+    """One token per whitespace-separated word, with ids that depend on the word alone. For emulated engines.
+
+    A word ``#out=123`` encodes the number: an emulated engine whose prompt has it among its first tokens generates that
+    many tokens. At ``#crash=5`` it dies once the call has five. Both exist for tests; a real model sees them as text.
+    """
+
+    def encode(self, text: str) -> list[int]:
+        return [word_id(word) for word in text.split()]
+
+    def encode_chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """The words of each message after its role."""
+        return [token for role, text in messages for token in self.encode(f"{role}: {text}")]
+
+
+def word_id(word: str) -> int:
+    """The token id of one word without whitespace, 0 to 2^31."""
+    number = _NUMBER.fullmatch(word)
+    if number is not None and int(number[2]) > 0:
+        return (WORD_IDS if number[1] == "out" else CRASH_IDS) + int(number[2])
+    return zlib.crc32(word.encode()) % WORD_IDS
+
+
+def requested_output_tokens(prompt: Sequence[int]) -> int | None:
+    """The number in a ``#out=`` word among the first 8 tokens of a WordTokenizer's prompt; None where there is none."""
+    return next((token - WORD_IDS for token in prompt[:8] if WORD_IDS <= token < CRASH_IDS), None)
+
+
+def requested_crash(prompt: Sequence[int]) -> int | None:
+    """The same of a ``#crash=`` word."""
+    return next((token - CRASH_IDS for token in prompt[:8] if token >= CRASH_IDS), None)
