@@ -92,6 +92,7 @@ class GatewayService:
             gateway_id=self._gateway.gateway_id,
             admission=gateway.admission,
             admit_probability=gateway.admit_probability,
+            shed_crowded=gateway.shed_crowded,
             max_active_runs=gateway.max_active_runs,
             max_attempts=gateway.max_attempts,
             late_multiple=gateway.late_multiple,

@@ -98,6 +98,7 @@ class Router:
             ordering=router.ordering,
             routing=router.routing,
             shed_lost=router.shed_lost,
+            triage=router.triage,
             queue_limit=router.queue_limit,
             reservation_ttl_s=router.reservation_ttl_s,
             late_share=router.late_share,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from catenary.core.gateway.settings import GatewaySettings
+from catenary.core.router.settings import RouterSettings
 from catenary.runtime.config import ConfigError, load_config
 
 
@@ -79,3 +82,12 @@ def test_two_workers_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(("section", "settings"), [("gateway", GatewaySettings()), ("router", RouterSettings())])
+def test_what_is_configured_by_default_is_what_the_simulator_decides_with(section: str, settings: object) -> None:
+    configured = getattr(load_config(None), section)
+    shared = {field.name for field in fields(settings)} & set(type(configured).model_fields)  # type: ignore[arg-type]
+    shared -= {"limits"}
+    assert "shed_crowded" in shared or "triage" in shared
+    assert {name: getattr(configured, name) for name in shared} == {name: getattr(settings, name) for name in shared}

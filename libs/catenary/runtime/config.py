@@ -143,8 +143,10 @@ class GatewayConfig(Section):
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
     admission: Literal["none", "feasible"] = "feasible"
     """"feasible" refuses runs that cannot finish in time; "none" admits all."""
-    admit_probability: float = Field(default=0.5, ge=0, le=1)
+    admit_probability: float = Field(default=0.1, ge=0, le=1)
     """Least probability of meeting the deadline with which a run is admitted."""
+    shed_crowded: bool = True
+    """Where a pool cannot serve every run in time, those worth least are refused or lost."""
     max_active_runs: int = Field(default=10_000, ge=1, le=1_000_000)
     """Runs that have not ended; further ones are refused."""
     max_attempts: int = Field(default=3, ge=1, le=100)
@@ -178,6 +180,8 @@ class RouterConfig(Section):
     """Choice of the worker."""
     shed_lost: bool = True
     """Calls of runs that can no longer finish in time give way to those that can."""
+    triage: bool = True
+    """Where not every waiting call can be in time, the fewest are left out."""
     queue_limit: int = Field(default=10_000, ge=1, le=1_000_000)
     """Calls in one pool's queue; further ones are refused."""
     reservation_ttl_s: Seconds = 30.0
