@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast drills fuzz compose-test check protos docs format
+.PHONY: bench-ray help setup demo test test-fast drills fuzz compose-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -48,3 +48,12 @@ docs: setup  ## Generate docs/configuration.md
 format: setup  ## Format and sort imports
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
+
+bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 15 minutes (FULL=1: all; TRACES=dir; OUT=dir)
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) \
+		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
+
+.venv-ray/ready:
+	@$(PYTHON) -m venv .venv-ray
+	@.venv-ray/bin/pip install --quiet "ray[serve]==2.60.*"
+	@touch $@

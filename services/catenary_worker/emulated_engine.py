@@ -13,10 +13,11 @@ from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.runtime.clock import now
-from catenary.runtime.word_tokenizer import requested_crash, requested_output_tokens, word_id
+from catenary.runtime.word_tokenizer import asks_for_mark, requested_crash, requested_output_tokens, word_id
 from catenary.simulation.engine import EngineModel, FinishedCall
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 
+MARK = "mark"
 OUTPUT_SIGMA = 0.6  # of the lognormal that output lengths are drawn from
 
 
@@ -44,7 +45,7 @@ class EmulatedEngine:
     A call's output length is ``max_tokens`` where ``ignore_eos`` or ``min_tokens`` fixes it; else the number in a word
     ``#out=123`` among the first tokens of a WordTokenizer's prompt; else drawn from a lognormal seeded by the call's
     id, so that a repeated call has the same length. Stop strings and JSON schemas have no effect. The text of the n-th
-    token is "tok<n> ", continued where an earlier attempt stopped. A word
+    token is "tok<n> ", continued where an earlier attempt stopped; ``#out=123!`` asks for "mark " as the first. A word
     ``#crash=5`` in a prompt ends the engine behind the call's fifth token, whichever attempt it is.
     """
 
@@ -53,6 +54,7 @@ class EmulatedEngine:
         self._model = EngineModel(settings.profile, settings.chunk_tokens)
         self._live: dict[int, _Live] = {}
         self._words = _Words()
+        self._mark_id = word_id(MARK)
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
         self._slept_before = False
@@ -119,6 +121,8 @@ class EmulatedEngine:
         if tokens > live.reported:
             first = live.call.offset + live.reported
             ids, text = self._words.slice(first, live.call.offset + tokens)
+            if first == 0 and asks_for_mark(live.call.prompt):
+                ids, text = [self._mark_id, *ids[1:]], MARK + text.removeprefix("tok0")
             live.reported = tokens
             self._listener.delta(live.call.handle, ids, text)
             crash_at = requested_crash(live.call.prompt)

@@ -1,0 +1,58 @@
+"""Catenary beside Ray Serve on the same emulated engines.
+
+python -m bench run [--traces DIR] [--full] [--systems ...] [--out DIR] [--ray-python PATH]
+python -m bench report [--out DIR]
+python -m bench split [--traces DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from bench.comparison import compare
+from bench.pieces import SCENARIOS, full, quick
+from bench.report import write_report
+from bench.simulated import best_splits
+from bench.versions import ROOT
+from bench.work import load_work
+
+RESULTS = ROOT / "loadtest" / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=_Raw)
+    parser.add_argument("command", choices=["run", "report", "split"])
+    parser.add_argument("--traces", type=Path, help="folder of chain_LOAD_seedN.csv; else runs are drawn with the seed")
+    parser.add_argument("--full", action="store_true", help="all loads, three seeds")
+    parser.add_argument("--systems", nargs="+", help="only these")
+    parser.add_argument("--only", nargs="+", help="only pieces of these scenarios or loads")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
+    args = parser.parse_args()
+    if args.command == "run":
+        pieces = full() if args.full else quick()
+        if args.only:
+            pieces = [piece for piece in pieces if piece.scenario in args.only or piece.load in args.only]
+        asyncio.run(compare(pieces, args.systems, args.traces, args.out, args.ray_python))
+        write_report(args.out)
+    elif args.command == "report":
+        write_report(args.out)
+    else:
+        _print_splits(args.traces)
+
+
+def _print_splits(traces: Path | None) -> None:
+    """At load 1.0, first come, first served."""
+    trace = traces / "chain_1.0_seed1.csv" if traces else SCENARIOS / "traces" / "chain_1.0_seed1.csv"
+    for missed, split in best_splits(load_work(SCENARIOS / "chain_own.yaml", trace)):
+        print(f"{'/'.join(map(str, split.values()))}  {100 * missed:5.1f} % missed", flush=True)
+
+
+class _Raw(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the description."""
+
+
+if __name__ == "__main__":
+    main()

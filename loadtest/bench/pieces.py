@@ -1,0 +1,97 @@
+"""Which runs a comparison consists of: pieces of load, and the systems that take each in turn."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.versions import ROOT
+from bench.work import Work, load_work
+
+SCENARIOS = ROOT / "tests" / "scenarios"
+BURST = "[{duration_s: 30, load: 0.5}, {duration_s: 20, load: 1.6}, {duration_s: 40, load: 0.5}]"
+TENANTS = ("red", "green", "blue")
+ALL = ("ray_fixed", "catenary", "ray_tuned", "catenary_blind", "ray_split", "ray_slack")
+PAIR = ("ray_fixed", "catenary")
+LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """``load``: a factor of the scenario's rate, "burst", or the name of a trace; ``seconds``: only the first so many
+    of it; None: all."""
+
+    scenario: str
+    load: str
+    seed: int
+    systems: tuple[str, ...]
+    seconds: float | None = None
+
+
+def quick() -> list[Piece]:
+    """About 13 minutes: the overload in which policies differ most, a burst, and three other shapes."""
+    return [
+        Piece("chain_own", "1.1", 1, ALL, 40),
+        *(Piece(shape, "1.1", 1, PAIR, 20) for shape in ("parallel", "branch", "map")),
+        Piece("chain_own", "burst", 1, ("ray_auto", "catenary")),
+    ]
+
+
+def full() -> list[Piece]:
+    """All loads and three seeds, about seven hours."""
+    systems = (*ALL, "ray_auto")
+    chains = [Piece("chain_own", load, seed, systems) for seed in (1, 2, 3) for load in (*LOADS, "burst")]
+    fixed = [Piece("chain_fixed", load, seed, PAIR) for seed in (1, 2, 3) for load in LOADS]
+    shapes = [
+        Piece(shape, load, seed, PAIR)
+        for seed in (1, 2, 3)
+        for shape in ("parallel", "branch", "map")
+        for load in ("0.9", "1.1")
+    ]
+    return [*chains, *fixed, *shapes]
+
+
+def work_of(piece: Piece, traces: Path | None, out: Path) -> Work:
+    """A trace ``chain_LOAD_seedN.csv`` (or ``LOAD.csv``) of the folder where there is one; else drawn with the seed.
+
+    Raises:
+        ScenarioError: a file cannot be used.
+    """
+    scenario = SCENARIOS / f"{piece.scenario}.yaml"
+    trace = _trace(piece, traces)
+    if trace is not None:
+        return load_work(scenario, cut(trace, piece.seconds, out), piece.seed, tenants=TENANTS)
+    seconds = piece.seconds or 60.0
+    phases = BURST if piece.load == "burst" else f"[{{duration_s: {seconds:g}, load: {piece.load}}}]"
+    overrides = [f"work.phases={phases}", f"name={piece.scenario}_{piece.load}"]
+    return load_work(scenario, None, piece.seed, overrides, TENANTS)
+
+
+def cut(trace: Path, seconds: float | None, out: Path) -> Path:
+    """The trace, or a copy in ``out`` of its first ``seconds``."""
+    if seconds is None:
+        return trace
+    with trace.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    at = header.index("arrival_s")
+    kept = [row for row in rows if float(row[at]) < seconds]
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{trace.stem}_{seconds:g}s.csv"
+    _write(path, [header, *kept])
+    return path
+
+
+def _trace(piece: Piece, traces: Path | None) -> Path | None:
+    if traces is None:
+        return None
+    names = [f"{piece.load}.csv"]
+    if piece.scenario.startswith("chain"):
+        names.insert(0, f"chain_{piece.load}_seed{piece.seed}.csv")
+    return next((traces / name for name in names if (traces / name).is_file()), None)
+
+
+def _write(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)

@@ -1,0 +1,81 @@
+"""The emulated engine of Catenary's workers as a Ray Serve deployment: same file, same profile, same clock."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from catenary.model.profile import EngineProfile
+from catenary.model.workflow import Sampling
+from catenary.runtime.word_tokenizer import WordTokenizer
+from catenary_worker.emulated_engine import EmulatedEngine, EmulatedSettings
+from catenary_worker.engine import EngineCall, EngineEnd
+
+MAX_MODEL_LEN = 8192
+DEFAULT_OUTPUT_TOKENS = 100
+
+
+class Generated(TypedDict):
+    """Times are seconds from the engine's receipt of the call."""
+
+    text: str
+    prompt_tokens: int
+    output_tokens: int
+    queue_s: float
+    duration_s: float
+
+
+class EngineReplica:
+    """One replica of a model. An EngineListener that gathers each call's text."""
+
+    async def __init__(  # type: ignore[misc]
+        self, model: str, profile: Mapping[str, Any]
+    ) -> None:
+        settings = EmulatedSettings(EngineProfile(model, **profile), MAX_MODEL_LEN, DEFAULT_OUTPUT_TOKENS)
+        self._engine = EmulatedEngine(settings)
+        self._tokenizer = WordTokenizer()
+        self._handles = itertools.count(1)
+        self._texts: dict[int, list[str]] = {}
+        self._ends: dict[int, asyncio.Future[EngineEnd]] = {}
+        await self._engine.start(self)
+
+    async def generate(self, prompt: str, max_tokens: int, latest_start: float = 0.0, **hints: float) -> Generated:
+        """``latest_start`` (monotonic seconds of this machine) orders the calls that wait in the engine; ``hints`` are
+        for the request router."""
+        handle = next(self._handles)
+        end = self._ends[handle] = asyncio.get_running_loop().create_future()
+        texts = self._texts[handle] = []
+        tokens = self._tokenizer.encode(prompt)
+        self._engine.submit(EngineCall(handle, str(handle), tokens, Sampling(max_tokens=max_tokens), latest_start))
+        try:
+            ended = await end
+        finally:
+            if not end.done() or end.cancelled():
+                self._engine.abort(handle)
+            del self._ends[handle], self._texts[handle]
+        if ended.error:
+            raise RuntimeError(ended.error)
+        return Generated(
+            text="".join(texts),
+            prompt_tokens=len(tokens),
+            output_tokens=ended.output_tokens,
+            queue_s=ended.queue_s,
+            duration_s=ended.duration_s,
+        )
+
+    def running(self, handle: int) -> None:
+        """Nobody asks."""
+
+    def delta(self, handle: int, token_ids: Sequence[int], text: str) -> None:
+        if handle in self._texts:
+            self._texts[handle].append(text)
+
+    def ended(self, handle: int, end: EngineEnd) -> None:
+        future = self._ends.get(handle)
+        if future is not None and not future.done():
+            future.set_result(end)
+
+    def failed(self, error: str) -> None:
+        raise RuntimeError(error)

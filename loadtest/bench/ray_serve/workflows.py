@@ -1,0 +1,112 @@
+"""The scenarios' workflows as one writes them in Ray Serve: an ingress deployment that composes model handles."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from google.protobuf.wrappers_pb2 import StringValue
+
+from bench.ray_serve.engine import Generated
+from bench.ray_serve.slack import Slack
+from catenary_worker.emulated_engine import MARK
+
+MAX_TOKENS = 400
+
+
+class Run:
+    """One run: calls models by name and keeps the figures of each call."""
+
+    def __init__(self, handles: Mapping[str, Any], slack: Slack | None, workflow: str, deadline: float) -> None:
+        self._handles = handles
+        self._slack = slack
+        self._workflow = workflow
+        self._deadline = deadline
+        self.calls: list[dict[str, Any]] = []
+
+    async def call(self, name: str, model: str, prompt: str) -> str:
+        began = time.monotonic()
+        hints: dict[str, float] = {}
+        if self._slack is not None:
+            hints = self._slack.hints(self._workflow, name, prompt, self._deadline)
+        generated: Generated = await self._handles[model].generate.remote(prompt, MAX_TOKENS, **hints)
+        if self._slack is not None:
+            self._slack.learn(self._workflow, name, generated["output_tokens"])
+        self.calls.append(
+            {
+                "name": name,
+                "queue_s": round(generated["queue_s"], 6),
+                "duration_s": round(time.monotonic() - began, 6),
+                "output_tokens": generated["output_tokens"],
+            }
+        )
+        return generated["text"]
+
+
+class Workflows:
+    """The ingress: one method, ``Run``, for the gRPC proxy."""
+
+    def __init__(self, handles: Mapping[str, Any], slack: Slack | None = None) -> None:
+        self._handles = handles
+        self._slack = slack
+
+    async def Run(self, request: StringValue) -> StringValue:
+        """JSON of workflow, inputs and remaining deadline in; JSON of the calls' figures out."""
+        return StringValue(value=await self.run(request.value))
+
+    async def run(self, text: str) -> str:
+        message = json.loads(text)
+        deadline = time.monotonic() + message["deadline_s"]
+        run = Run(self._handles, self._slack, message["workflow"], deadline)
+        output = await WORKFLOWS[message["workflow"]](run, message["inputs"])
+        return json.dumps({"calls": run.calls, "output": output})
+
+
+async def chain(run: Run, inputs: Mapping[str, Any]) -> str:
+    prompt = inputs["prompt"]
+    a = await run.call("a", "A", f"#out={inputs['a_out']} {prompt}")
+    b = await run.call("b", "B", f"#out={inputs['b_out']} {prompt}{a}")
+    return await run.call("c", "C", f"#out={inputs['c_out']} {prompt}{a}{b}")
+
+
+async def parallel(run: Run, inputs: Mapping[str, Any]) -> str:
+    left, right = await asyncio.gather(
+        run.call("left", "A", f"#out={inputs['left_out']} {inputs['text']}"),
+        run.call("right", "B", f"#out={inputs['right_out']} {inputs['text']}"),
+    )
+    return await run.call("join", "C", f"#out={inputs['join_out']} {left}{right}")
+
+
+async def branch(run: Run, inputs: Mapping[str, Any]) -> str:
+    draft = await run.call("draft", "A", f"#out={inputs['draft_out']} {inputs['text']}")
+    critique = await run.call("critique", "B", f"#out={inputs['critique_out']} {draft}")
+    if MARK not in critique:
+        return draft
+    return await run.call("rewrite", "C", f"#out={inputs['rewrite_out']} {draft}{critique}")
+
+
+async def map_(run: Run, inputs: Mapping[str, Any]) -> str:
+    summary = await run.call("summary", "A", f"#out={inputs['summary_out']} {inputs['text']}")
+    items = enumerate(inputs["languages"])
+    texts = await asyncio.gather(*(run.call(f"translate[{n}]", "B", f"{item}{summary}") for n, item in items))
+    return json.dumps(texts)
+
+
+async def noop(run: Run, inputs: Mapping[str, Any]) -> str:
+    """``calls`` calls one after the other, each with the text of the one before."""
+    text = inputs["article"]
+    for number in range(int(inputs["calls"])):
+        text = await run.call(f"c{number}", "noop", f"#out={inputs['tokens']} step {number}: {text}")
+    return str(text)
+
+
+WORKFLOWS: dict[str, Callable[[Run, Mapping[str, Any]], Awaitable[str]]] = {
+    "chain": chain,
+    "parallel": parallel,
+    "branch": branch,
+    "map": map_,
+    "noop": noop,
+}

@@ -1,0 +1,56 @@
+"""From raw results to what people read: a table, plots, and one page that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.plots import draw
+from bench.results import Results, load_results
+from bench.table import html_table, markdown, text
+
+STYLE = """
+body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-size: 12px; display: block; overflow-x: auto; }
+th, td { padding: 3px 8px; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
+th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
+tr.saturated td { background: #fde0dd; font-weight: bold; }
+img { max-width: 100%; margin: 1rem 0; }
+"""
+NOTES = (
+    "Missed: refused, failed and late runs, of all that arrived; latency counts from the intended arrival. "
+    "Saturated: a core or the machine was busy in more than a tenth of the samples, or the generator was late; "
+    "such a row is not about scheduling. Accelerator seconds count engines that start or stop as well."
+)
+
+
+def write_report(folder: Path) -> None:
+    """Prints the table; writes ray.md, ray.html and plots/ beside ray.json."""
+    results = load_results(folder)
+    print(text(results.rows), end="")
+    print(f"{_title(results)}. {NOTES}")
+    (folder / "ray.md").write_text(f"{_title(results)}\n\n{markdown(results.rows)}\n{NOTES}\n")
+    (folder / "ray.html").write_text(page(results, draw(results, folder / "plots")))
+
+
+def page(results: Results, plots: Sequence[Path]) -> str:
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Catenary and Ray Serve</title>"
+        f"<style>{STYLE}</style>\n<h1>Catenary and Ray Serve on the same emulated engines</h1>\n"
+        f"<p>{html.escape(_title(results))}</p>\n{html_table(results.rows)}\n<p>{html.escape(NOTES)}</p>\n"
+        + "\n".join(_image(path) for path in plots)
+        + "\n</html>\n"
+    )
+
+
+def _image(path: Path) -> str:
+    name, data = html.escape(path.stem), base64.b64encode(path.read_bytes()).decode()
+    return f'<h2>{name}</h2><img alt="{name}" src="data:image/png;base64,{data}">'
+
+
+def _title(results: Results) -> str:
+    versions = ", ".join(sorted({row["version"] for row in results.rows}))
+    about = results.about
+    return f"{versions}; {about['machine']}; {about['ended']}; harness at {about['git']}"

@@ -1,0 +1,67 @@
+"""The systems by name, each on the same number of the same engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bench.catenary_system import BLIND, CatenarySystem
+from bench.ray_system import TUNED, RaySettings, RaySystem
+from bench.system import System
+from bench.work import Work
+
+AUTOSCALING = {
+    "min_replicas": 1,
+    "max_replicas": 4,
+    "target_ongoing_requests": 8,
+    "upscale_delay_s": 3.0,
+    "look_back_period_s": 5.0,
+    "metrics_interval_s": 1.0,
+}
+"""Ray's defaults (30 s, 30 s, 10 s) answer a burst of 20 s after its end."""
+
+SPLITS: Mapping[str, Mapping[str, int]] = {
+    "chain": {"A": 1, "B": 2, "C": 3},
+    "parallel": {"A": 1, "B": 2, "C": 2},
+    "branch": {"A": 1, "B": 2, "C": 1},
+    "map": {"A": 1, "B": 2},
+}
+"""The best fixed split of the scenario's accelerators, by workflow; `python -m bench split` searches it."""
+
+Make = Callable[[Work, Path], System]
+
+
+def _ray(name: str, work: Work, python: Path, settings: RaySettings) -> System:
+    return RaySystem(name, work, settings, python)
+
+
+def _split(work: Work) -> Mapping[str, int]:
+    return SPLITS.get(str(work.workflow["name"]), work.scenario.replicas)
+
+
+SYSTEMS: Mapping[str, Make] = {
+    "ray_fixed": lambda work, python: _ray("ray_fixed", work, python, RaySettings(work.scenario.replicas)),
+    "ray_tuned": lambda work, python: _ray("ray_tuned", work, python, RaySettings(work.scenario.replicas, TUNED)),
+    "ray_split": lambda work, python: _ray("ray_split", work, python, RaySettings(_split(work), TUNED)),
+    "ray_auto": lambda work, python: _ray(
+        "ray_auto", work, python, RaySettings(work.scenario.replicas, TUNED, AUTOSCALING)
+    ),
+    "ray_slack": lambda work, python: _ray(
+        "ray_slack", work, python, RaySettings(work.scenario.replicas, TUNED, slack=True)
+    ),
+    "catenary": lambda work, python: CatenarySystem("catenary", work, work.scenario.replicas, {}),
+    "catenary_split": lambda work, python: CatenarySystem("catenary_split", work, _split(work), {}),
+    "catenary_blind": lambda work, python: CatenarySystem("catenary_blind", work, work.scenario.replicas, BLIND),
+}
+
+SIMULATED: Mapping[str, str] = {
+    "ray_fixed": "fcfs",
+    "ray_tuned": "fcfs",
+    "ray_split": "fcfs",
+    "catenary": "catenary",
+    "catenary_split": "catenary",
+    "catenary_blind": "fcfs",
+}
+"""Preset of the simulator's policies that stands for a system with a fixed fleet."""
+
+ON_SPLIT = ("ray_split", "catenary_split")

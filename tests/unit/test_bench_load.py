@@ -1,0 +1,132 @@
+"""The load generator's arrivals and its open-loop accounting."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+import time
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from bench.arrival import Arrival, Ending, Finished
+from bench.generator import offer
+from bench.pieces import cut
+from bench.system import Capacity
+from bench.work import load_work, warm_up
+from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
+
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+TRACE = SCENARIOS / "traces" / "chain_1.0_seed1.csv"
+
+
+class SlowSystem:
+    """Every run takes ``seconds``; the ones in ``blocking`` hold up the event loop for that time."""
+
+    name = "slow"
+    version = "0"
+
+    def __init__(self, seconds: float, blocking: frozenset[int] = frozenset()) -> None:
+        self.seconds = seconds
+        self.blocking = blocking
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    async def submit(self, arrival: Arrival, run_id: str) -> Ending:
+        if arrival.number in self.blocking:
+            time.sleep(self.seconds)  # noqa: ASYNC251
+        else:
+            await asyncio.sleep(self.seconds)
+        return Ending("SUCCEEDED")
+
+    async def capacity(self) -> Capacity:
+        return Capacity(1, 1)
+
+
+def arrivals(*times: float, deadline_s: float = 1.0) -> list[Arrival]:
+    return [Arrival(number, at_s, {}, deadline_s, 0.1, 10) for number, at_s in enumerate(times)]
+
+
+async def offered(system: SlowSystem, load: list[Arrival]) -> list[Finished]:
+    finished: list[Finished] = []
+    await offer(system, load, "run", finished.append)
+    return sorted(finished, key=lambda one: one.arrival.number)
+
+
+async def test_runs_are_sent_at_their_times_whatever_became_of_those_before() -> None:
+    began = time.monotonic()
+    finished = await offered(SlowSystem(0.3), arrivals(0.0, 0.05, 0.1))
+    assert time.monotonic() - began < 0.6
+    assert [one.sent_s for one in finished] == pytest.approx([0.0, 0.05, 0.1], abs=0.04)
+
+
+async def test_latency_counts_from_the_intended_arrival_where_the_generator_was_late() -> None:
+    first, second = await offered(SlowSystem(0.2, frozenset({0})), arrivals(0.0, 0.01))
+    assert second.lag_s > 0.15
+    assert second.latency_s == pytest.approx(second.lag_s + 0.2, abs=0.05)
+    assert first.lag_s < 0.05
+
+
+async def test_a_run_past_its_deadline_is_missed_though_it_succeeded() -> None:
+    (late,) = await offered(SlowSystem(0.1), arrivals(0.0, deadline_s=0.05))
+    assert late.ending.succeeded
+    assert not late.met
+
+
+def test_a_trace_gives_its_arrivals_and_twice_the_own_latency_as_deadline() -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
+    first = work.arrivals[0]
+    assert (first.at_s, first.own_latency_s, first.deadline_s) == (0.2304, 3.7899, pytest.approx(2 * 3.7899))
+    assert first.output_tokens == 400 + 78 + 92
+
+
+def test_prompts_have_the_traces_tokens_and_tell_the_engine_its_output_length() -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
+    inputs = work.arrivals[0].inputs
+    prompt = work.workflow["calls"]["a"]["prompt"]
+    for name, value in inputs.items():
+        prompt = prompt.replace(f"{{{{ inputs.{name} }}}}", value)
+    ids = WordTokenizer().encode(prompt)
+    assert len(ids) == 98
+    assert requested_output_tokens(ids) == 400
+
+
+def test_a_mark_that_a_condition_looks_for_is_asked_of_the_engine() -> None:
+    work = load_work(SCENARIOS / "branch.yaml", seed=1)
+    assert "'mark' in critique.text" in work.workflow["calls"]["rewrite"]["when"]
+    marked = [asks_for_mark(WordTokenizer().encode(f"#out={one.inputs['critique_out']}")) for one in work.arrivals]
+    assert 0.3 < statistics.mean(marked) < 0.5
+
+
+def test_items_of_a_map_carry_their_own_output_length() -> None:
+    work = load_work(SCENARIOS / "map.yaml", seed=1)
+    ids = WordTokenizer().encode(work.arrivals[0].inputs["languages"][0])
+    assert requested_output_tokens(ids) is not None
+
+
+def test_poisson_and_gamma_gaps_have_the_mean_and_the_variation_asked_for() -> None:
+    phases = "work.phases=[{duration_s: 300, load: 1.0}]"
+    for extra, variation in ((), 1.0), (("work.arrivals=gamma", "work.gap_cv=2.0"), 2.0):
+        work = load_work(SCENARIOS / "chain_own.yaml", None, 3, (phases, *extra))
+        times = [one.at_s for one in work.arrivals]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        assert statistics.mean(gaps) == pytest.approx(1 / 16.6, rel=0.08)
+        assert statistics.stdev(gaps) / statistics.mean(gaps) == pytest.approx(variation, rel=0.1)
+
+
+def test_a_cut_trace_ends_where_it_is_told_to(tmp_path: Path) -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", cut(TRACE, 5, tmp_path))
+    assert 60 < len(work.arrivals) < 110
+    assert work.arrivals[-1].at_s < 5
+
+
+def test_warm_up_runs_are_the_same_each_time_and_of_the_same_work() -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
+    assert warm_up(work) == warm_up(work)
+    assert {one.number for one in warm_up(work)} <= {one.number for one in work.arrivals}
