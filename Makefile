@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: bench-ray help setup demo test test-fast drills fuzz compose-test check protos docs format
+.PHONY: bench-overhead bench-ray help setup demo test test-fast drills fuzz compose-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -52,6 +52,9 @@ format: setup  ## Format and sort imports
 bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 15 minutes (FULL=1: all; TRACES=dir; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) \
 		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
+
+bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(OUT),--out $(abspath $(OUT)))
 
 .venv-ray/ready:
 	@$(PYTHON) -m venv .venv-ray

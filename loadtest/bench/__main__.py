@@ -27,14 +27,14 @@ def main() -> None:
     parser.add_argument("--traces", type=Path, help="folder of chain_LOAD_seedN.csv; else runs are drawn with the seed")
     parser.add_argument("--full", action="store_true", help="all loads, three seeds")
     parser.add_argument("--systems", nargs="+", help="only these")
-    parser.add_argument("--only", nargs="+", help="only pieces of these scenarios or loads")
+    parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()
     if args.command == "run":
         pieces = full() if args.full else quick()
         if args.only:
-            pieces = [piece for piece in pieces if piece.scenario in args.only or piece.load in args.only]
+            pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
         asyncio.run(compare(pieces, args.systems, args.traces, args.out, args.ray_python))
         write_report(args.out)
     elif args.command == "report":

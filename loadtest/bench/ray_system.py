@@ -63,12 +63,13 @@ class RaySystem:
     async def __aenter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="ray-bench-"))
         port, http_port = free_port(), free_port()
+        environment = ray_environment(self._settings.environment)
         spec = self._folder / "spec.json"
         spec.write_text(json.dumps(self._spec(port, http_port)))
         with (self._folder / "host.log").open("w") as log:
             self._process = await asyncio.create_subprocess_exec(
                 str(self._python), "-m", "bench.ray_serve.host", str(spec),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, env=self._environment(),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment,
             )  # fmt: skip
         try:
             ready = await asyncio.wait_for(self._next_message(), START_TIMEOUT_S)
@@ -114,17 +115,7 @@ class RaySystem:
             "grpc_port": port,
             "http_port": http_port,
             "num_cpus": NUM_CPUS,
-        }
-
-    def _environment(self) -> dict[str, str]:
-        paths = (ROOT / "libs", ROOT / "services", ROOT / "loadtest")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CATENARY_", "RAY_"))}
-        return {
-            **kept,
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-            **self._settings.environment,
+            "folder": str(self._folder / "ray"),
         }
 
     async def _next_message(self) -> dict[str, Any]:
@@ -151,6 +142,13 @@ class RaySystem:
             self._process.kill()
             await self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def ray_environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those of Catenary and Ray, the paths of the shared files, and ``changes``."""
+    paths = (ROOT / "libs", ROOT / "services", ROOT / "loadtest")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CATENARY_", "RAY_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "RAY_USAGE_STATS_ENABLED": "0", **changes}
 
 
 def free_port() -> int:

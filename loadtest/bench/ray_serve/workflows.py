@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf.wrappers_pb2 import StringValue
 
+from bench.ray_serve.closed_loop import Timings, closed_loop
 from bench.ray_serve.engine import Generated
 from bench.ray_serve.slack import Slack
 from catenary_worker.emulated_engine import MARK
@@ -56,6 +57,14 @@ class Workflows:
     async def Run(self, request: StringValue) -> StringValue:
         """JSON of workflow, inputs and remaining deadline in; JSON of the calls' figures out."""
         return StringValue(value=await self.run(request.value))
+
+    async def __call__(self, request: Any) -> str:
+        """The same over HTTP."""
+        return await self.run((await request.body()).decode())
+
+    async def closed_loop(self, text: str, clients: int, seconds: float) -> Timings:
+        """The workflow run from inside this replica: what handles alone cost."""
+        return await closed_loop(lambda: self.run(text), clients, seconds)
 
     async def run(self, text: str) -> str:
         message = json.loads(text)
