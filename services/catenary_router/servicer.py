@@ -9,9 +9,10 @@ from typing import Any
 import grpc
 
 from catenary.core.router import GatewayLeft, Offered, Released, Withdrawn
+from catenary.core.router.waiting import waiting_by_slack
 from catenary.runtime.clock import now
 from catenary.runtime.rpc import abort
-from catenary.runtime.wire.dispatch import offer_from_proto, pool_to_proto
+from catenary.runtime.wire.dispatch import offer_from_proto, pool_to_proto, waiting_to_proto
 from catenary.runtime.wire.worker import worker_to_proto
 from catenary.v1 import dispatch_pb2, router_service_pb2, router_service_pb2_grpc
 from catenary_router.gateways import to_response
@@ -69,10 +70,11 @@ class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
     async def GetPools(
         self, request: router_service_pb2.GetPoolsRequest, context: Context
     ) -> router_service_pb2.GetPoolsResponse:
-        core = self._shell.core
+        core, at = self._shell.core, now()
         return router_service_pb2.GetPoolsResponse(
             active=self._shell.epoch is not None,
             epoch=self._shell.epoch or 0,
-            pools=[pool_to_proto(state) for state in core.pool_states(now())] if core else [],
+            pools=[pool_to_proto(state) for state in core.pool_states(at)] if core else [],
             workers=[worker_to_proto(worker) for worker in core.workers.values()] if core else [],
+            waiting=[waiting_to_proto(waiting_by_slack(pool, at)) for pool in core.pools.values()] if core else [],
         )

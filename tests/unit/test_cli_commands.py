@@ -304,3 +304,14 @@ def test_several_gateways_are_separated_by_commas(gateway: FakeGateway) -> None:
 def test_map_items_started_are_shown_with_their_index(gateway: FakeGateway, spec: str) -> None:
     gateway.scripts = [numbered(admitted(), started("outline", 2), finished("outline", index=2), ended())]
     assert "outline[2] · small on w0, slack +3.00 s" in call(gateway, "run", spec).stdout
+
+
+def test_top_is_one_object_with_json(gateway: FakeGateway, tmp_path: Path) -> None:
+    dead = dead_address()
+    config = tmp_path / "catenary.yaml"
+    config.write_text("\n".join(f"{name}: {{address: '{dead}'}}" for name in ("router", "profiler", "provisioner")))
+    result = call(gateway, "top", "--config", str(config), "--json")
+    assert result.exit_code == 0
+    shown = answer(result)
+    assert {"services", "models", "pools", "waiting", "workers", "objectives", "decisions"} == set(shown)
+    assert "gateway serving" in call(gateway, "top", "--once", "--config", str(config)).stdout

@@ -12,6 +12,7 @@ COMMANDS = {
     "up": "catenary.cli.up:up",
     "run": "catenary.cli.run:run_command",
     "status": "catenary.cli.status:status_command",
+    "top": "catenary.cli.top:top_command",
     "explain": "catenary.cli.explain:explain_command",
     "models": "catenary.cli.models:models_command",
     "runs": "catenary.cli.runs:runs_app",

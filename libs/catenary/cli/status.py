@@ -59,18 +59,19 @@ def status_command(
     """Show services, workers and queues. Exits with 3 where no gateway answers."""
     with reporting(json_output):
         try:
-            found = asyncio.run(_status(load_config(config), addresses_of(address)))
+            found = asyncio.run(cluster_status(load_config(config), addresses_of(address)))
         except ConfigError as error:
             raise UsageProblem(str(error)) from error
     if json_output:
-        print_json(_shape(found))
+        print_json(status_shape(found))
     else:
         Console(highlight=False).print(status_view(found))
     if not found.gateway_answers:
         raise typer.Exit(Exit.UNREACHABLE)
 
 
-async def _status(config: Config, gateways: list[str]) -> ClusterStatus:
+async def cluster_status(config: Config, gateways: list[str]) -> ClusterStatus:
+    """Asks every service once; what does not answer within TIMEOUT_S is left out."""
     others = {name: getattr(config, name).address for name in ("router", "profiler", "provisioner")}
     checks = [_check("gateway", address) for address in gateways]
     checks += [_check(name, address) for name, address in others.items()]
@@ -108,13 +109,14 @@ async def _ask(address: str, stub: Any, method: str, request: Any) -> Any:
             return None
 
 
-def _shape(status: ClusterStatus) -> dict[str, Any]:
+def status_shape(status: ClusterStatus) -> dict[str, Any]:
     return {
         "services": [
             {"name": s.name, "address": s.address, "state": s.state, "problem": s.problem} for s in status.services
         ],
         "models": _plain(status.models).get("models", []),
         "pools": _plain(status.pools).get("pools", []),
+        "waiting": _plain(status.pools).get("waiting", []),
         "workers": _plain(status.plan).get("workers", []),
     }
 

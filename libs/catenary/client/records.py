@@ -36,6 +36,7 @@ class Run:
     calls: tuple[CallRecord, ...] = ()
     trace_id: str = ""
     owner: str = ""
+    attainment: float = 0.0
 
     @property
     def succeeded(self) -> bool:

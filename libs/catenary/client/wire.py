@@ -50,7 +50,7 @@ def run_from(pb: run_pb2.Run) -> Run:
         output=value_from_proto(pb.output),
         calls=tuple(call_from(call) for call in pb.calls),
         **_picked(pb, ("run_id", "workflow", "workflow_version", "reason", "met", "deadline_s", "e2e_s")),
-        **_picked(pb, ("predicted_s", "tenant", "trace_id", "owner")),
+        **_picked(pb, ("predicted_s", "tenant", "trace_id", "owner", "attainment")),
     )
 
 

@@ -114,7 +114,10 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it stands; see catenary.v1.Run for the fields' meaning. ``deadline_s`` 0: none."""
+    """A run as it stands; see catenary.v1.Run for the fields' meaning.
+
+    ``deadline_s`` 0: none; ``attainment`` 0: unknown.
+    """
 
     run_id: str
     workflow: str
@@ -133,3 +136,4 @@ class Run:
     calls: tuple[CallRecord, ...]
     owner: str
     epoch: int
+    attainment: float = 0.0

@@ -26,7 +26,7 @@ from catenary.v1 import dispatch_pb2 as catenary_dot_v1_dot_dispatch__pb2
 from catenary.v1 import worker_service_pb2 as catenary_dot_v1_dot_worker__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n catenary/v1/router_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x1a\x63\x61tenary/v1/dispatch.proto\x1a catenary/v1/worker_service.proto\"\x11\n\x0fGetPoolsRequest\"\x86\x01\n\x10GetPoolsResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12%\n\x05pools\x18\x03 \x03(\x0b\x32\x16.catenary.v1.PoolState\x12,\n\x07workers\x18\x04 \x03(\x0b\x32\x1b.catenary.v1.WorkerSnapshot2\xb4\x01\n\rRouterService\x12Z\n\rDispatchCalls\x12!.catenary.v1.DispatchCallsRequest\x1a\".catenary.v1.DispatchCallsResponse(\x01\x30\x01\x12G\n\x08GetPools\x12\x1c.catenary.v1.GetPoolsRequest\x1a\x1d.catenary.v1.GetPoolsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n catenary/v1/router_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x1a\x63\x61tenary/v1/dispatch.proto\x1a catenary/v1/worker_service.proto\"\x11\n\x0fGetPoolsRequest\"\xa1\x01\n\x0cWaitingCalls\x12\r\n\x05model\x18\x01 \x01(\t\x12\x10\n\x08num_late\x18\x02 \x01(\r\x12\x14\n\x0cnum_under_1s\x18\x03 \x01(\r\x12\x14\n\x0cnum_under_5s\x18\x04 \x01(\r\x12\x15\n\rnum_under_30s\x18\x05 \x01(\r\x12\x14\n\x0cnum_over_30s\x18\x06 \x01(\r\x12\x17\n\x0fnum_no_deadline\x18\x07 \x01(\r\"\xb2\x01\n\x10GetPoolsResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12%\n\x05pools\x18\x03 \x03(\x0b\x32\x16.catenary.v1.PoolState\x12,\n\x07workers\x18\x04 \x03(\x0b\x32\x1b.catenary.v1.WorkerSnapshot\x12*\n\x07waiting\x18\x05 \x03(\x0b\x32\x19.catenary.v1.WaitingCalls2\xb4\x01\n\rRouterService\x12Z\n\rDispatchCalls\x12!.catenary.v1.DispatchCallsRequest\x1a\".catenary.v1.DispatchCallsResponse(\x01\x30\x01\x12G\n\x08GetPools\x12\x1c.catenary.v1.GetPoolsRequest\x1a\x1d.catenary.v1.GetPoolsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETPOOLSREQUEST']._serialized_start=111
   _globals['_GETPOOLSREQUEST']._serialized_end=128
-  _globals['_GETPOOLSRESPONSE']._serialized_start=131
-  _globals['_GETPOOLSRESPONSE']._serialized_end=265
-  _globals['_ROUTERSERVICE']._serialized_start=268
-  _globals['_ROUTERSERVICE']._serialized_end=448
+  _globals['_WAITINGCALLS']._serialized_start=131
+  _globals['_WAITINGCALLS']._serialized_end=292
+  _globals['_GETPOOLSRESPONSE']._serialized_start=295
+  _globals['_GETPOOLSRESPONSE']._serialized_end=473
+  _globals['_ROUTERSERVICE']._serialized_start=476
+  _globals['_ROUTERSERVICE']._serialized_end=656
 # @@protoc_insertion_point(module_scope)

@@ -102,7 +102,7 @@ class CallRecord(_message.Message):
     def __init__(self, name: _Optional[str] = ..., index: _Optional[int] = ..., model: _Optional[str] = ..., worker: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., queue_s: _Optional[float] = ..., ttft_s: _Optional[float] = ..., duration_s: _Optional[float] = ..., slack_before_s: _Optional[float] = ..., slack_after_s: _Optional[float] = ..., prompt_tokens: _Optional[int] = ..., cached_tokens: _Optional[int] = ..., output_tokens: _Optional[int] = ..., attempts: _Optional[int] = ..., finish_reason: _Optional[str] = ..., text: _Optional[str] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., predicted_s: _Optional[float] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("run_id", "workflow", "workflow_version", "state", "outcome", "reason", "met", "deadline_s", "e2e_s", "predicted_s", "tenant", "priority", "submit_time", "output", "calls", "trace_id", "owner", "epoch", "on_miss")
+    __slots__ = ("run_id", "workflow", "workflow_version", "state", "outcome", "reason", "met", "deadline_s", "e2e_s", "predicted_s", "tenant", "priority", "submit_time", "output", "calls", "trace_id", "owner", "epoch", "on_miss", "attainment")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +122,7 @@ class Run(_message.Message):
     OWNER_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     ON_MISS_FIELD_NUMBER: _ClassVar[int]
+    ATTAINMENT_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     workflow: str
     workflow_version: str
@@ -141,7 +142,8 @@ class Run(_message.Message):
     owner: str
     epoch: int
     on_miss: _workflow_pb2.OnMiss
-    def __init__(self, run_id: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ..., met: _Optional[bool] = ..., deadline_s: _Optional[float] = ..., e2e_s: _Optional[float] = ..., predicted_s: _Optional[float] = ..., tenant: _Optional[str] = ..., priority: _Optional[_Union[PriorityClass, str]] = ..., submit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., trace_id: _Optional[str] = ..., owner: _Optional[str] = ..., epoch: _Optional[int] = ..., on_miss: _Optional[_Union[_workflow_pb2.OnMiss, str]] = ...) -> None: ...
+    attainment: float
+    def __init__(self, run_id: _Optional[str] = ..., workflow: _Optional[str] = ..., workflow_version: _Optional[str] = ..., state: _Optional[_Union[State, str]] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., reason: _Optional[str] = ..., met: _Optional[bool] = ..., deadline_s: _Optional[float] = ..., e2e_s: _Optional[float] = ..., predicted_s: _Optional[float] = ..., tenant: _Optional[str] = ..., priority: _Optional[_Union[PriorityClass, str]] = ..., submit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., output: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., calls: _Optional[_Iterable[_Union[CallRecord, _Mapping]]] = ..., trace_id: _Optional[str] = ..., owner: _Optional[str] = ..., epoch: _Optional[int] = ..., on_miss: _Optional[_Union[_workflow_pb2.OnMiss, str]] = ..., attainment: _Optional[float] = ...) -> None: ...
 
 class Quote(_message.Message):
     __slots__ = ("deadline_s", "probability")

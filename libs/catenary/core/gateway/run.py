@@ -131,6 +131,7 @@ class ActiveRun:
             calls=tuple(self._records(now)),
             owner=self.owner,
             epoch=self.epoch,
+            attainment=self.workflow.workflow.slo.attainment,
         )
 
     def _records(self, now: float) -> list[CallRecord]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from catenary.core.router.events import Assign, Reject
+from catenary.core.router.waiting import WaitingCalls
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall
 from catenary.model.lengths import LengthEstimate
 from catenary.runtime.clock import from_remaining_us, to_remaining_us
 from catenary.runtime.wire.enums import OUTCOME_TO_PROTO, PRIORITY_TO_PROTO, priority_from_proto
-from catenary.v1 import dispatch_pb2
+from catenary.v1 import dispatch_pb2, router_service_pb2
 
 
 def offer_to_proto(call: QueuedCall, now: float, traceparent: str = "") -> dispatch_pb2.CallOffer:
@@ -94,3 +95,7 @@ def pool_to_proto(pool: PoolState) -> dispatch_pb2.PoolState:
 
 def pool_from_proto(message: dispatch_pb2.PoolState) -> PoolState:
     return PoolState(**{name: getattr(message, name) for name in _POOL_FIELDS})
+
+
+def waiting_to_proto(waiting: WaitingCalls) -> router_service_pb2.WaitingCalls:
+    return router_service_pb2.WaitingCalls(**{name: getattr(waiting, name) for name in WaitingCalls.__slots__})

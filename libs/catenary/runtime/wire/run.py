@@ -94,6 +94,7 @@ def run_to_proto(run: Run, submit_unix_s: float, trace_id: str = "") -> run_pb2.
         owner=run.owner,
         epoch=run.epoch,
         on_miss=ON_MISS_TO_PROTO[run.on_miss],
+        attainment=run.attainment,
     )
     message.submit_time.FromNanoseconds(round(submit_unix_s * 1e9))
     if run.outcome is not None and run.output is not None:

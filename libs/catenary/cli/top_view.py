@@ -1,0 +1,199 @@
+"""What ``catenary top`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from catenary.cli.objectives import Objective
+from catenary.cli.palette import seconds
+from catenary.v1 import dispatch_pb2, router_service_pb2
+from catenary.v1 import provisioner_service_pb2 as pb
+from catenary.v1.worker_service_pb2 import (
+    REPLICA_STATE_ASLEEP,
+    REPLICA_STATE_AWAKE,
+    REPLICA_STATE_LOADING,
+    ReplicaSnapshot,
+    ReplicaState,
+)
+
+if TYPE_CHECKING:
+    from catenary.cli.status import ServiceStatus
+    from catenary.cli.top import Look
+
+GIB = 1 << 30
+MAX_DECISIONS = 8
+_BAR_WIDTH = 12
+_STYLES = {REPLICA_STATE_AWAKE: "green", REPLICA_STATE_ASLEEP: "blue", REPLICA_STATE_LOADING: "yellow"}
+_SLACK = (
+    ("late", "num_late", "bold red"),
+    ("<1 s", "num_under_1s", "red"),
+    ("<5 s", "num_under_5s", "yellow"),
+    ("<30 s", "num_under_30s", "green"),
+    ("more", "num_over_30s", "green"),
+    ("none", "num_no_deadline", "dim"),
+)
+
+
+def top_view(look: Look) -> Group:
+    """Services, accelerators, pools, objectives and the last decisions; made for 100 cells and more."""
+    status = look.status
+    parts: list[RenderableType] = [_services(status.services)]
+    if status.plan is not None:
+        parts.append(_accelerators(status.plan.workers))
+    if status.pools is not None:
+        parts.append(_pools(status.pools))
+    if look.objectives:
+        parts.append(_objectives(look.objectives))
+    if status.plan is not None:
+        parts.append(_decisions(status.plan, MAX_DECISIONS))
+    return Group(*parts)
+
+
+def plan_view(plan: pb.Plan | None) -> RenderableType:
+    """The plan in force with the reasons of all decisions that the provisioner remembers."""
+    if plan is None:
+        return Text("no provisioner answers", style="red")
+    return Group(_accelerators(plan.workers), _decisions(plan, len(plan.reasons)))
+
+
+def _services(services: Iterable[ServiceStatus]) -> Text:
+    line = Text("catenary top ", style="bold")
+    for service in services:
+        style = {"serving": "green", "not serving": "yellow"}.get(service.state, "bold red")
+        line.append(f"  {service.name} ", style="default not bold")
+        line.append(service.state, style=style)
+    return line
+
+
+def _accelerators(workers: Iterable[pb.PlannedWorker]) -> Table:
+    table = Table("worker", "state", "accelerator", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("memory", justify="right", no_wrap=True)
+    table.add_column("models, with running calls of seats", ratio=1)
+    for worker in workers:
+        snapshot = worker.snapshot
+        count = f" x{snapshot.num_accelerators}" if snapshot.num_accelerators > 1 else ""
+        table.add_row(
+            Text(worker.worker_id),
+            Text(worker.phase, style="green" if worker.phase in ("ready", "external") else "yellow"),
+            Text((snapshot.accelerator or "-") + count, overflow="ellipsis", no_wrap=True),
+            _memory(snapshot.memory_total_bytes, snapshot.memory_free_bytes),
+            _residents(worker),
+        )
+    return table
+
+
+def _memory(total_bytes: int, free_bytes: int) -> str:
+    return f"{(total_bytes - free_bytes) / GIB:.0f}/{total_bytes / GIB:.0f} GiB" if total_bytes else "-"
+
+
+def _residents(worker: pb.PlannedWorker) -> Text:
+    parts = [_resident(replica) for replica in sorted(worker.snapshot.replicas, key=_awake_first)]
+    return Text("   ").join(parts) if parts else Text(worker.last_error or "-", style="dim", overflow="ellipsis")
+
+
+def _awake_first(replica: ReplicaSnapshot) -> tuple[bool, bool, str]:
+    return (replica.state != REPLICA_STATE_AWAKE, replica.state != REPLICA_STATE_LOADING, replica.model)
+
+
+def _resident(replica: ReplicaSnapshot) -> Text:
+    style = _STYLES.get(replica.state, "red")
+    state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_").lower()
+    if replica.state == REPLICA_STATE_LOADING:
+        state = f"{state} {replica.load_progress:.0%}"
+    text = Text.assemble((replica.model, "bold" if replica.state == REPLICA_STATE_AWAKE else ""), " ", (state, style))
+    if replica.state == REPLICA_STATE_AWAKE:
+        text.append(f" {replica.num_running}/{replica.max_num_seqs}")
+    if replica.reserved:
+        text.append(" set aside", style="yellow")
+    return text
+
+
+def _pools(answer: router_service_pb2.GetPoolsResponse) -> Table:
+    waiting = {item.model: item for item in answer.waiting}
+    table = Table("pool", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("replicas", justify="right")
+    table.add_column("seats taken", no_wrap=True)
+    for title in ("queued", "work"):
+        table.add_column(title, justify="right")
+    for title, _, _ in _SLACK:
+        table.add_column(Text("slack ") + title if title == "late" else title, justify="right")
+    for pool in answer.pools:
+        calls = waiting.get(pool.model, router_service_pb2.WaitingCalls())
+        table.add_row(Text(pool.model), _replicas(pool), _seats(pool), *_queue(pool), *_by_slack(calls))
+    return table
+
+
+def _replicas(pool: dispatch_pb2.PoolState) -> Text:
+    text = Text(str(pool.num_replicas), style="" if pool.num_replicas else "red")
+    if pool.num_starting:
+        text.append(f" +{pool.num_starting} in {seconds(pool.ready_in_s)} s", style="yellow")
+    return text
+
+
+def _seats(pool: dispatch_pb2.PoolState) -> Table:
+    row = Table.grid(padding=(0, 1))
+    share = min(1.0, pool.num_running / pool.num_seats) if pool.num_seats else 0.0
+    row.add_row(
+        ProgressBar(total=1.0, completed=share, width=_BAR_WIDTH, finished_style="red"),
+        f"{pool.num_running}/{pool.num_seats}",
+    )
+    return row
+
+
+def _queue(pool: dispatch_pb2.PoolState) -> tuple[Text, str]:
+    return Text(str(pool.num_queued), style="yellow" if pool.num_queued else ""), f"{seconds(pool.queued_work_s)} s"
+
+
+def _by_slack(calls: router_service_pb2.WaitingCalls) -> list[Text]:
+    counts = [(getattr(calls, name), style) for _, name, style in _SLACK]
+    return [Text(str(count), style=style) if count else Text("-", style="dim") for count, style in counts]
+
+
+def _objectives(objectives: Iterable[Objective]) -> Table:
+    table = Table("workflow", "tenant", box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("runs", "missed", "attainment", "target"):
+        table.add_column(title, justify="right")
+    table.add_column("error budget left", no_wrap=True)
+    for title in ("median", "95 %"):
+        table.add_column(title, justify="right")
+    for item in objectives:
+        style = "green" if item.attainment >= item.target else "bold red"
+        table.add_row(
+            Text(item.workflow),
+            Text(item.tenant),
+            str(item.num_runs),
+            str(item.num_missed),
+            Text(f"{item.attainment:.1%}", style=style),
+            f"{item.target:.1%}" if item.target else "-",
+            _budget(item),
+            f"{seconds(item.e2e_median_s)} s",
+            f"{seconds(item.e2e_p95_s)} s",
+        )
+    return table
+
+
+def _budget(item: Objective) -> RenderableType:
+    if not item.target:
+        return Text("-", style="dim")
+    row = Table.grid(padding=(0, 1))
+    left = item.budget_left
+    style = "green" if left > 0.5 else "yellow" if left > 0 else "red"
+    bar = ProgressBar(
+        total=1.0, completed=min(1.0, max(0.0, left)), width=_BAR_WIDTH, complete_style=style, finished_style=style
+    )
+    row.add_row(bar, Text(f"{left:.0%}", style=style))
+    return row
+
+
+def _decisions(plan: pb.Plan, limit: int) -> RenderableType:
+    title = Text(f"\nplan {plan.revision}, policy {plan.policy or '-'}: last decisions", style="bold")
+    reasons = list(plan.reasons)[-limit:] if limit else []
+    lines = [Text(f"  {reason}") for reason in reversed(reasons)] or [Text("  none yet", style="dim")]
+    return Group(title, *lines)
