@@ -21,6 +21,7 @@ from catenary.v1.provisioner_service_pb2 import Plan
 from catenary.v1.provisioner_service_pb2_grpc import add_ProvisionerServiceServicer_to_server
 from catenary_provisioner.cluster.local import LocalCluster, LocalSettings
 from catenary_provisioner.cluster.port import ClusterBackend, Notify
+from catenary_provisioner.cluster.ray import RayCluster, RaySettings, portable
 from catenary_provisioner.cluster.static import StaticCluster
 from catenary_provisioner.metrics import ProvisionerMetrics
 from catenary_provisioner.publisher import PlanPublisher
@@ -130,6 +131,10 @@ class ProvisionerService:
         settings = self._config.provisioner
         if settings.cluster == "static":
             return StaticCluster(self._redis, self._config.worker.heartbeat_s, notify)
+        if settings.cluster == "ray":
+            values = portable(self._config, self._config_path)
+            ray = RaySettings(settings.ray_address, values, settings.device_variable, settings.stop_timeout_s)
+            return RayCluster(self._config.workers, ray, notify)
         local = LocalSettings(
             self._config_path, settings.device_variable, settings.stop_timeout_s, self._config.telemetry.log_dir
         )

@@ -55,3 +55,44 @@ def test_the_image_takes_its_requirements_from_the_project(tmp_path: Path) -> No
 def test_others_are_told_a_host_that_they_reach() -> None:
     assert advertised("router:7451", "10.0.0.9") == "router:7451"
     assert advertised("0.0.0.0:7451", "10.0.0.9") == "10.0.0.9:7451"
+
+
+def manifests() -> list[dict[str, Any]]:
+    files = sorted((ROOT / "deploy" / "kubernetes").glob("*.yaml"))
+    return [document for file in files for document in yaml.safe_load_all(file.read_text())]
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """The one container of each workload, by its name."""
+    workloads = [item for item in manifests() if item["kind"] in ("Deployment", "StatefulSet")]
+    return {item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"][0] for item in workloads}
+
+
+def test_the_kubernetes_manifests_have_the_form_that_kubernetes_wants() -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate")
+    assert len(manifests()) == 11
+    for manifest in manifests():
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_the_kubernetes_configuration_names_the_pods_of_the_workers_and_their_ports(tmp_path: Path) -> None:
+    settings = next(item for item in manifests() if item["kind"] == "ConfigMap")
+    path = tmp_path / "catenary.yaml"
+    path.write_text(settings["data"]["catenary.yaml"])
+    config = load_config(path)
+    workers = next(i for i in manifests() if i["kind"] == "StatefulSet" and i["metadata"]["name"] == "worker")
+    assert [worker.id for worker in config.workers] == [f"worker-{i}" for i in range(workers["spec"]["replicas"])]
+    ports = {"worker": {worker.address.rpartition(":")[2] for worker in config.workers}}
+    for name in ("router", "profiler", "provisioner"):
+        ports[name] = {getattr(config, name).address.rpartition(":")[2]}
+    ports["scheduler-gateway"] = {config.gateway.address.rpartition(":")[2]}
+    assert {name: {str(pods()[name]["ports"][0]["containerPort"])} for name in ports} == ports
+
+
+def test_every_service_of_the_manifests_selects_a_workload_and_every_container_has_probes_and_limits() -> None:
+    selected = {item["spec"]["selector"]["app"] for item in manifests() if item["kind"] == "Service"}
+    assert selected <= set(pods())
+    for name, container in pods().items():
+        assert {"readinessProbe", "livenessProbe"} <= set(container), name
+        assert "memory" in container["resources"]["limits"], name
+    assert pods()["worker"]["resources"]["limits"]["nvidia.com/gpu"] == 1

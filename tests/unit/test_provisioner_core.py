@@ -62,6 +62,14 @@ def bring_up(core: ProvisionerCore, now: float, attempt: int = 1, name: str = "w
     core.handle(SnapshotArrived(attempt, worker(name)), now)
 
 
+def test_a_model_that_was_never_loaded_is_no_error() -> None:
+    core = core_of("w0")
+    bring_up(core, 0.0)
+    never = Replica("small", ReplicaState.DEAD, 0, 16)
+    core.handle(SnapshotArrived(1, Worker("w0", "w0:1", 1, (never,))), 1.0)
+    assert only(core).last_error == ""
+
+
 def test_static_policy_wants_each_slot_with_all_its_models() -> None:
     slots = [AcceleratorSlot("b", ("x", "y")), AcceleratorSlot("a", ("x",), 2)]
     assert wanted_workers(slots) == (WantedWorker("b", ("x", "y")), WantedWorker("a", ("x",)))

@@ -41,6 +41,14 @@ def test_a_loading_engine_has_a_bar_and_a_dead_one_its_error() -> None:
     assert "out of memory" in drawn(view)
 
 
+def test_a_model_that_was_never_loaded_is_not_dead() -> None:
+    view = UpView()
+    view.plan(pb.Plan(workers=[worker("starting", state=worker_pb.REPLICA_STATE_DEAD)]))
+    assert view.news() == ["worker w0: starting", "w0/small: NOT LOADED"]
+    view.plan(pb.Plan(workers=[worker("starting", state=worker_pb.REPLICA_STATE_DEAD, generation=2)]))
+    assert view.news() == ["w0/small: DEAD"]
+
+
 def test_news_has_each_change_once() -> None:
     view = UpView()
     view.service(ServiceChanged("gateway", ServiceState.STARTING))

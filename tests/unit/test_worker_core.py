@@ -69,6 +69,13 @@ def test_loads_run_one_after_the_other() -> None:
     assert state(core) is ReplicaState.AWAKE
 
 
+def test_a_first_start_shows_that_it_goes_on() -> None:
+    core = new_core()
+    core.engines.load(1, "m", 0, 0, 0, 0.0)
+    shares = [core.snapshot(0, at).replicas[0].load_progress for at in (0.0, 30.0, 60.0, 6000.0)]
+    assert shares == [0.0, pytest.approx(1 / 3), 0.5, 0.99]
+
+
 def test_a_snapshot_tells_how_long_the_start_took_and_how_far_the_next_is() -> None:
     core = awake_core()
     core.engines.unload(2, "m", 0, 6.0)

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from catenary.cli.palette import seconds
+from catenary.cli.replica_state import state_of
 from catenary.v1 import dispatch_pb2, provisioner_service_pb2
-from catenary.v1.worker_service_pb2 import ReplicaSnapshot, ReplicaState
+from catenary.v1.worker_service_pb2 import ReplicaSnapshot
 
 if TYPE_CHECKING:
     from catenary.cli.status import ClusterStatus, ServiceStatus
@@ -63,7 +64,7 @@ def _workers(workers: Iterable[provisioner_service_pb2.PlannedWorker]) -> Table:
 
 
 def _replica(replica: ReplicaSnapshot) -> tuple[Text, str, str, str]:
-    state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
+    state = state_of(replica)
     return (
         Text.assemble(replica.model, " ", _styled(state)),
         f"{replica.num_running}/{replica.max_num_seqs}",

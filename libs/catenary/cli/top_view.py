@@ -13,6 +13,7 @@ from rich.text import Text
 
 from catenary.cli.objectives import Objective
 from catenary.cli.palette import seconds
+from catenary.cli.replica_state import NOT_LOADED, state_of
 from catenary.v1 import dispatch_pb2, router_service_pb2
 from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1.worker_service_pb2 import (
@@ -20,7 +21,6 @@ from catenary.v1.worker_service_pb2 import (
     REPLICA_STATE_AWAKE,
     REPLICA_STATE_LOADING,
     ReplicaSnapshot,
-    ReplicaState,
 )
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ def _awake_first(replica: ReplicaSnapshot) -> tuple[bool, bool, str]:
 
 
 def _resident(replica: ReplicaSnapshot) -> Text:
-    style = _STYLES.get(replica.state, "red")
-    state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_").lower()
+    state = state_of(replica)
+    style = "dim" if state == NOT_LOADED else _STYLES.get(replica.state, "red")
+    state = state.lower()
     if replica.state == REPLICA_STATE_LOADING:
         state = f"{state} {replica.load_progress:.0%}"
     text = Text.assemble((replica.model, "bold" if replica.state == REPLICA_STATE_AWAKE else ""), " ", (state, style))

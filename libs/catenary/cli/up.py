@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.live import Live
 from catenary.cli.failures import Exit
 from catenary.cli.up_view import UpView
 from catenary.runtime.cluster import Cluster, ClusterError
-from catenary.runtime.config import CONFIG_VARIABLE, ConfigError
+from catenary.runtime.config import CONFIG_VARIABLE, ENV_PREFIX, ConfigError
 from catenary.runtime.kept_service import ServiceChanged
 from catenary.v1.provisioner_service_pb2 import Plan
 
@@ -27,11 +28,18 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", envvar=CONFIG_VARIABLE, help="YAML file that drives every service."),
 ]
+ClusterOption = Annotated[
+    str, typer.Option("--cluster", metavar="KIND", help="Who starts the workers: local, static or ray.")
+]
+RayOption = Annotated[str, typer.Option("--address", help="With --cluster ray: its head as host:port, or auto.")]
 
 
-def up(config: ConfigOption = None) -> None:
+def up(config: ConfigOption = None, cluster: ClusterOption = "", address: RayOption = "") -> None:
     """Start all services on this machine and stay until Ctrl-C."""
     console = Console(stderr=True, highlight=False)
+    for name, value in (("CLUSTER", cluster), ("RAY_ADDRESS", address)):
+        if value:
+            os.environ[f"{ENV_PREFIX}PROVISIONER__{name}"] = value
     try:
         if config is None:
             raise ConfigError(f"no configuration: give --config FILE or set {CONFIG_VARIABLE}")

@@ -7,9 +7,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from catenary.cli.replica_state import state_of
 from catenary.runtime.kept_service import ServiceChanged
 from catenary.v1 import provisioner_service_pb2 as pb
-from catenary.v1.worker_service_pb2 import REPLICA_STATE_LOADING, ReplicaSnapshot, ReplicaState
+from catenary.v1.worker_service_pb2 import REPLICA_STATE_LOADING, ReplicaSnapshot
 
 _STYLES = {
     "ready": "green",
@@ -54,7 +55,7 @@ class UpView:
         for worker in self._plan.workers:
             table.add_row(f"worker {worker.worker_id}", _styled(worker.phase), Text(_worker_detail(worker)))
             for replica in worker.snapshot.replicas:
-                state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
+                state = state_of(replica)
                 table.add_row(f"  {replica.model}", _styled(state), _replica_detail(replica))
         yield table
         yield Text(self.summary, style="bold green")
@@ -65,7 +66,7 @@ class UpView:
         for worker in self._plan.workers:
             states[f"worker {worker.worker_id}"] = f"{worker.phase}{_after(_brief(worker.last_error))}"
             for replica in worker.snapshot.replicas:
-                state = ReplicaState.Name(replica.state).removeprefix("REPLICA_STATE_")
+                state = state_of(replica)
                 states[f"{worker.worker_id}/{replica.model}"] = f"{state}{_after(_brief(replica.error))}"
         if self.summary:
             states["cluster"] = self.summary

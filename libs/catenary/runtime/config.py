@@ -81,6 +81,8 @@ class WorkerConfig(Section):
     """Accelerators of the set that it owns."""
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     """Port of its Prometheus metrics; 0: none."""
+    resources: dict[Name, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(default_factory=dict, max_length=16)
+    """What it needs of a Ray node besides accelerators, by the names of Ray's custom resources."""
 
 
 class StoreConfig(Section):
@@ -220,8 +222,11 @@ class ProvisionerConfig(Section):
     """Where it serves."""
     policy: Literal["static"] = "static"
     """How the plan is made."""
-    cluster: Literal["local", "static"] = "local"
-    """"local" starts worker processes; "static" waits for workers that register themselves."""
+    cluster: Literal["local", "static", "ray"] = "local"
+    """"local" starts worker processes; "static" waits for workers that register themselves; "ray" has a Ray cluster
+    start them."""
+    ray_address: str = "auto"
+    """The Ray cluster: host:port of its head, or "auto" for the one that this machine belongs to."""
     start_timeout_s: Seconds = 900.0
     """How long a worker may take until it serves."""
     stop_timeout_s: Seconds = 20.0

@@ -141,7 +141,8 @@ class WorkerKeeper:
             if replica is None or replica.state is not ReplicaState.DEAD:
                 continue
             if self._loads.get(model, (-1, 0.0))[0] != replica.generation:
-                self.last_error = f"{model}: {replica.error or 'the engine ended'}"[:MAX_ERROR_CHARS]
+                if replica.generation or replica.error:
+                    self.last_error = f"{model}: {replica.error or 'the engine ended'}"[:MAX_ERROR_CHARS]
                 self._loads[model] = (replica.generation, now + self._backoff.fail())
 
     def _load_if_due(self, now: float) -> list[ProvisionerAction]:

@@ -12,6 +12,7 @@ from catenary.core.worker.events import EngineFacts, EngineStats, ReplicaSetting
 from catenary.model.worker import Replica, ReplicaState
 
 _MOST_PROGRESS = 0.99
+_UNKNOWN_START_S = 60.0
 
 
 class JobKind(Enum):
@@ -81,10 +82,12 @@ class ReplicaRecord:
         )
 
     def _load_progress(self, now: float) -> float:
-        expected = self.start_s or self.settings.start_s
-        if self.state is not ReplicaState.LOADING or self.started_at is None or not expected:
+        """Before the first start has told how long one takes, it is half after a minute and grows ever more slowly."""
+        if self.state is not ReplicaState.LOADING or self.started_at is None:
             return 0.0
-        return min(_MOST_PROGRESS, (now - self.started_at) / expected)
+        elapsed_s = now - self.started_at
+        expected_s = self.start_s or self.settings.start_s or elapsed_s + _UNKNOWN_START_S
+        return min(_MOST_PROGRESS, elapsed_s / expected_s)
 
 
 class JobQueue:
