@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: bench-overhead bench-ray help setup demo test test-fast drills fuzz compose-test ray-test check protos docs format
+.PHONY: bench-overhead bench-ray help setup demo test test-fast drills fuzz fidelity compose-test ray-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,9 @@ fuzz: setup  ## 10,000 inputs each for the spec parser, the templates and every 
 
 compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker)
 	@$(BIN)/python scripts/compose_test
+
+fidelity: setup  ## The same runs on a loopback cluster and in simulation, side by side (FIDELITY="--loads 0.8")
+	@$(BIN)/python loadtest/fidelity.py $(FIDELITY)
 
 check: setup  ## Format, lint, types, import contracts, generated files
 	@$(BIN)/ruff format --check --quiet .

@@ -56,9 +56,9 @@ class Span:
             return 1.0 if seconds >= 0 else 0.0
         if seconds <= 0:
             return 0.0
-        if self.variance <= 0:
-            return 1.0 if self.mean <= seconds else 0.0
         ninth = self.variance / (9 * self.mean * self.mean)
+        if ninth <= 0:
+            return 1.0 if self.mean <= seconds else 0.0
         z = ((seconds / self.mean) ** (1 / 3) - 1 + ninth) / math.sqrt(ninth)
         return 0.5 * (1 + math.erf(z / math.sqrt(2)))
 
