@@ -12,6 +12,7 @@ from catenary.core.worker import WorkerCore
 from catenary.core.worker.events import AbortCalls, CallStart, NotStarted, WorkerAction
 from catenary.model.outcome import FinishReason
 from catenary.runtime.clock import from_remaining_us, now
+from catenary.runtime.wire.enums import FINISH_REASON_TO_PROTO
 from catenary.runtime.wire.workflow import sampling_from_proto
 from catenary.v1 import worker_service_pb2 as pb
 from catenary_worker.engine import Engine, EngineCall, EngineEnd
@@ -110,6 +111,10 @@ class CallExchange:
             self.ended(handle, EngineEnd(FinishReason.ERROR, error))
 
     def _start(self, stream: GatewayStream, message: pb.StartCall, arrived: float) -> None:
+        if message.offset > len(message.prompt_token_ids):
+            error = f"offset: is {message.offset}, over the {len(message.prompt_token_ids)} tokens of the prompt"
+            stream.end(_refusal(message, FinishReason.INVALID, error))
+            return
         decision = self._core.start_call(
             CallStart(
                 gateway_id=stream.gateway_id,
@@ -126,14 +131,7 @@ class CallExchange:
         if decision.aborts:
             self._perform([AbortCalls(decision.aborts)])
         if isinstance(decision, NotStarted):
-            stream.end(
-                pb.CallEnd(
-                    call_id=message.call_id,
-                    attempt=message.attempt,
-                    finish_reason=f"FINISH_REASON_{decision.reason}",
-                    error=decision.error,
-                )
-            )
+            stream.end(_refusal(message, decision.reason, decision.error))
             return
         span, traceparent = begin_span(message)
         self._routes[decision.handle] = _Route(
@@ -151,6 +149,11 @@ class CallExchange:
                 traceparent=traceparent,
             )
         )
+
+
+def _refusal(message: pb.StartCall, reason: FinishReason, error: str) -> pb.CallEnd:
+    finish_reason = FINISH_REASON_TO_PROTO[reason]
+    return pb.CallEnd(call_id=message.call_id, attempt=message.attempt, finish_reason=finish_reason, error=error)
 
 
 def _end_message(route: _Route, end: EngineEnd, reason: FinishReason, error: str) -> pb.CallEnd:

@@ -20,7 +20,7 @@ Refuse = Callable[[grpc.aio.ServicerContext[Any, Any], str], Awaitable[Any]]
 
 class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore]
     """gRPC answers bytes that it cannot parse with INTERNAL, the code of a defect of the server. ``refuse`` ends the
-    RPC as the caller's fault instead. Streams of requests are left alone."""
+    RPC as the caller's fault instead; a stream of requests ends before the one that is no message."""
 
     def __init__(self, refuse: Refuse) -> None:
         self._refuse = refuse
@@ -40,15 +40,16 @@ class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
         return self._guarded[method]
 
     def _guard(self, handler: Any) -> Any:
-        if handler.request_streaming:
-            return handler
-
         def parse(content: bytes) -> Any:
             try:
                 return handler.request_deserializer(content)
             except DecodeError as error:
                 return _Unparsed(str(error))
 
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(self._both(handler), parse, handler.response_serializer)
+        if handler.request_streaming:
+            return handler
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(self._stream(handler), parse, handler.response_serializer)
         return grpc.unary_unary_rpc_method_handler(self._unary(handler), parse, handler.response_serializer)
@@ -59,6 +60,26 @@ class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
                 await self._refuse(context, request.problem)
             async for response in handler.unary_stream(request, context):
                 yield response
+
+        return behave
+
+    def _both(self, handler: Any) -> Any:
+        async def behave(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            problems: list[str] = []
+
+            async def parsed() -> AsyncIterator[Any]:
+                async for request in requests:
+                    if isinstance(request, _Unparsed):
+                        problems.append(request.problem)
+                        return
+                    yield request
+
+            async for response in handler.stream_stream(parsed(), context):
+                yield response
+            if problems:
+                await self._refuse(context, problems[0])
 
         return behave
 
