@@ -20,10 +20,10 @@ test: setup  ## Everything: unit, integration, simulation, then real engines
 test-fast: setup  ## The tests that need no real engine
 	@$(BIN)/pytest tests/unit tests/integration tests/simulation
 
-ray-test: setup  ## Workers on a Ray cluster of five nodes on this machine, one of them killed (own environment: .venv-ray)
-	@test -x .venv-ray/bin/python || $(BIN)/python -m venv .venv-ray
-	@.venv-ray/bin/pip install --quiet --editable ".[dev,ray]"
-	@.venv-ray/bin/pytest -s tests/integration/test_ray_cluster.py
+ray-test: setup  ## Workers on a Ray cluster of five nodes on this machine, one of them killed (own environment: .venv-ray-test)
+	@test -x .venv-ray-test/bin/python || $(BIN)/python -m venv .venv-ray-test
+	@.venv-ray-test/bin/pip install --quiet --editable ".[dev,ray]"
+	@.venv-ray-test/bin/pytest -s tests/integration/test_ray_cluster.py
 
 drills: setup  ## Kills for twenty minutes, then pauses, then bad connections (CATENARY_TEST_FAULTS, CATENARY_TEST_SEED)
 	@CATENARY_TEST_FAULTS=$${CATENARY_TEST_FAULTS:-300} CATENARY_TEST_PAUSE_SHARE=0 $(BIN)/pytest tests/integration/test_drill.py -s

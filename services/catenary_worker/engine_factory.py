@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 from collections.abc import Mapping
-from pathlib import Path
 
 from catenary.core.worker.events import ReplicaSettings
 from catenary.model.profile import EngineProfile
 from catenary.runtime.config import Config, EngineKind, ModelConfig, WorkerConfig
-from catenary.runtime.models import ModelSourceError, resolve_source
+from catenary.runtime.models import ModelSourceError, hold_source
 from catenary_worker.accelerator import Accelerator
 from catenary_worker.emulated_engine import EmulatedEngine, EmulatedSettings
 from catenary_worker.engine import Engine
 from catenary_worker.engine_processes import EngineProcesses
 from catenary_worker.engine_runner import CommandRefused
 from catenary_worker.start_times import StartTimes
+from catenary_worker.weights import warm
 
 _GIB = 1 << 30
 
@@ -36,6 +36,7 @@ class EngineFactory:
         self._profiles = profiles
         self._accelerator = accelerator
         self._cache_dir = config.cache_dir.expanduser()
+        self._cache_max_bytes = round(config.cache_max_gib * _GIB)
         self._start_times = StartTimes(self._cache_dir / "start_times", accelerator.name)
         self._processes = EngineProcesses()
 
@@ -63,19 +64,26 @@ class EngineFactory:
             cache_dir=self._cache_dir,
             device_variable=self._config.provisioner.device_variable,
             otlp_endpoint=self._config.telemetry.otlp_endpoint,
+            cache_max_bytes=self._cache_max_bytes,
         )
         return VllmEngine(settings, self._processes, self._start_times, self._accelerator)
 
     async def prefetch(self, name: str) -> int:
-        """Bytes of the model's weights once they are on this node. Raises CommandRefused."""
+        """Bytes of the model's weights once they are on this node's disk and, where they fit, in its page cache.
+
+        Raises CommandRefused.
+        """
         source = self._config.models[name].source
         if not source:
             return 0
         try:
-            folder = await asyncio.to_thread(resolve_source, source, self._cache_dir)
+            held = await asyncio.to_thread(hold_source, source, self._cache_dir, self._cache_max_bytes)
         except ModelSourceError as error:
             raise CommandRefused(str(error)) from error
-        return await asyncio.to_thread(weights_bytes, folder)
+        try:
+            return await asyncio.to_thread(warm, held.folder)
+        finally:
+            held.release()
 
     def _settings(self, name: str, model: ModelConfig) -> ReplicaSettings:
         profile = self._profiles[name]
@@ -97,11 +105,6 @@ class EngineFactory:
             return profile.weights_bytes + cache if profile.weights_bytes else 0
         cache = profile.kv_bytes_per_token * profile.kv_capacity_tokens
         return profile.peak_bytes or (profile.weights_bytes + cache if profile.weights_bytes and cache else 0)
-
-
-def weights_bytes(folder: Path) -> int:
-    """Size of the safetensors files of a model folder."""
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def _vllm_version() -> str:

@@ -11,7 +11,8 @@ import structlog
 
 from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.runtime.clock import now
-from catenary.runtime.models import ModelSourceError, resolve_source
+from catenary.runtime.model_cache import HeldModel
+from catenary.runtime.models import ModelSourceError, hold_source
 from catenary_worker.accelerator import Accelerator
 from catenary_worker.daemon_thread import in_daemon_thread
 from catenary_worker.engine import EngineCall, EngineError, EngineListener
@@ -20,6 +21,7 @@ from catenary_worker.start_times import StartTimes
 from catenary_worker.vllm_call import VllmCall
 from catenary_worker.vllm_settings import VllmSettings
 from catenary_worker.vllm_stats import StepStats
+from catenary_worker.weights import weights_bytes
 
 _LIVENESS_S = 0.25
 _KILL_AFTER_S = 10.0
@@ -43,6 +45,7 @@ class VllmEngine:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._liveness: asyncio.Task[None] | None = None
         self._stopping = False
+        self._held: HeldModel | None = None
 
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
@@ -97,6 +100,8 @@ class VllmEngine:
             await asyncio.wait((ended,), timeout=_KILL_AFTER_S)
         await self._give_up_start()
         await asyncio.to_thread(self._scope.kill)
+        if self._held is not None:
+            self._held.release()
 
     async def _give_up_start(self) -> None:
         """A start in its thread ends, with an error, at its next step or when it has lost its processes."""
@@ -131,7 +136,8 @@ class VllmEngine:
     def _build(self) -> EngineFacts:
         """Blocks until the engine is up. Its processes inherit the mark of the scope."""
         settings = self._settings
-        folder = resolve_source(settings.config.source, settings.cache_dir)
+        self._held = hold_source(settings.config.source, settings.cache_dir, settings.cache_max_bytes)
+        folder = self._held.folder
         os.environ.update(settings.environment() | self._scope.environment())
         self._go_on()
         from vllm.engine.arg_utils import AsyncEngineArgs
@@ -144,7 +150,7 @@ class VllmEngine:
         cache = self._llm.vllm_config.cache_config
         return EngineFacts(
             max_model_len=self._llm.model_config.max_model_len,
-            weights_bytes=sum(file.stat().st_size for file in folder.glob("*.safetensors")),
+            weights_bytes=weights_bytes(folder),
             kv_capacity_tokens=(getattr(cache, "num_gpu_blocks", 0) or 0) * (cache.block_size or 0),
         )
 

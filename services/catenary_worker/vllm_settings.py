@@ -25,6 +25,7 @@ class VllmSettings:
     cache_dir: Path
     device_variable: str
     otlp_endpoint: str = ""
+    cache_max_bytes: int = 0
 
     @property
     def on_cpu(self) -> bool:

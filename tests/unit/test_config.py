@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -91,3 +92,25 @@ def test_what_is_configured_by_default_is_what_the_simulator_decides_with(sectio
     shared -= {"limits"}
     assert "shed_crowded" in shared or "triage" in shared
     assert {name: getattr(configured, name) for name in shared} == {name: getattr(settings, name) for name in shared}
+
+
+@pytest.mark.parametrize(
+    ("worker", "engine_args", "message"),
+    [
+        ({"device": "0"}, {"tensor_parallel_size": 2}, "2 shards on workers.w, whose num_accelerators is 1"),
+        ({"device": "0,1"}, {}, "'0,1' names 2 accelerators and num_accelerators is 1"),
+        ({"device": "0,1", "num_accelerators": 2}, {"tensor_parallel_size": 2}, ""),
+        ({"device": "0,1,2,3", "num_accelerators": 4}, {"tensor_parallel_size": 2, "pipeline_parallel_size": 2}, ""),
+    ],
+)
+def test_a_sharded_model_takes_the_whole_accelerator_set(
+    tmp_path: Path, worker: dict[str, object], engine_args: dict[str, int], message: str
+) -> None:
+    path = tmp_path / "catenary.yaml"
+    values = {"models": {"m": {"engine_args": engine_args}}, "workers": [{"id": "w", "models": ["m"], **worker}]}
+    path.write_text(json.dumps(values))
+    if not message:
+        assert load_config(path).workers[0].num_accelerators > 1
+        return
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)

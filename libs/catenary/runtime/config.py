@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,6 +85,16 @@ class WorkerConfig(Section):
     """Port of its Prometheus metrics; 0: none."""
     resources: dict[Name, Annotated[float, Field(gt=0, le=1_000_000)]] = Field(default_factory=dict, max_length=16)
     """What it needs of a Ray node besides accelerators, by the names of Ray's custom resources."""
+
+    @model_validator(mode="after")
+    def _device_names_each_accelerator(self) -> WorkerConfig:
+        num_named = self.device.count(",") + 1
+        if self.device != "cpu" and num_named != self.num_accelerators:
+            raise ValueError(
+                f"device: {self.device!r} names {num_named} accelerators and num_accelerators is "
+                f"{self.num_accelerators}; name each of them"
+            )
+        return self
 
 
 class StoreConfig(Section):
@@ -288,6 +300,9 @@ class Config(BaseSettings):
 
     cache_dir: Path = Path("~/.cache/catenary")
     """Folder of converted models and of measured start-up times."""
+    cache_max_gib: float = Field(default=500.0, ge=0, le=1_048_576)
+    """Bound on the models in it: those that no engine uses make room for new ones, the least recently used first; 0:
+    none."""
     advertised_host: str = Field(default="", max_length=253, pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]*)$")
     """Host that others are told where an address means every interface; empty: this machine's name."""
     store: StoreConfig = Field(default_factory=StoreConfig)
@@ -311,6 +326,7 @@ class Config(BaseSettings):
                 if model not in self.models:
                     known = ", ".join(sorted(self.models)) or "none"
                     raise ValueError(f"workers.{worker.id}.models: unknown model {model!r}; known: {known}")
+                _check_shards(worker, model, self.models[model].engine_args)
         return self
 
     @classmethod
@@ -349,6 +365,19 @@ def load_config(path: Path | None) -> Config:
             for e in error.errors()
         ]
         raise ConfigError("\n".join(lines)) from error
+
+
+def _check_shards(worker: WorkerConfig, model: str, engine_args: Mapping[str, Any]) -> None:
+    """An engine takes the whole accelerator set of its worker, and the budget counts the set."""
+    shards = [engine_args.get(name) for name in ("tensor_parallel_size", "pipeline_parallel_size")]
+    if shards == [None, None]:
+        return
+    num_shards = math.prod(int(size or 1) for size in shards)
+    if num_shards != worker.num_accelerators:
+        raise ValueError(
+            f"models.{model}.engine_args: {num_shards} shards on workers.{worker.id}, whose num_accelerators is "
+            f"{worker.num_accelerators}; make them equal (without the argument the set is used for tensor parallelism)"
+        )
 
 
 def _shown(value: object) -> str:

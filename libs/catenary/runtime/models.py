@@ -6,21 +6,18 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import importlib.util
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from catenary.runtime.gguf_conversion import ConversionError, Progress, convert_in_subprocess
+from catenary.runtime.model_cache import HeldModel, ModelCache
 
 HF_SCHEME = "hf://"
 GGUF_SCHEME = "gguf+package://"
 DEFAULT_CACHE = Path("~/.cache/catenary")
-_DONE = "catenary-model.txt"
+_SMALL_FILES = ("*.json", "*.jinja", "*.txt", "*.model")
 _FORMAT = 1  # raised when the conversion writes something else than before
 
 
@@ -28,64 +25,94 @@ class ModelSourceError(Exception):
     """A model's source cannot be used. The text names the source and what is wrong with it."""
 
 
-def resolve_source(source: str, cache_dir: Path, progress: Progress | None = None) -> Path:
+def resolve_source(
+    source: str, cache_dir: Path, progress: Progress | None = None, *, max_bytes: int = 0, weights: bool = True
+) -> Path:
     """The folder with config.json, tokenizer.json and weights that ``source`` stands for; blocks while it is made.
 
-    ``source`` is a folder, ``hf://org/name`` (the local Hugging Face cache is asked first) or
-    ``gguf+package://package/file.gguf``, which is converted to bfloat16 once per cache folder: processes that ask at
-    the same time wait for one of them. ``progress`` gets (what is done, share 0..1).
+    ``source`` is a folder, ``hf://org/name`` (a complete snapshot in the local Hugging Face cache is taken as it is) or
+    ``gguf+package://package/file.gguf``, which is converted to bfloat16. What is downloaded or converted is kept in
+    ``cache_dir``, up to ``max_bytes`` (0: no bound), once: processes that ask at the same time wait for one of them.
+    Without ``weights`` only the small files of a download are fetched. ``progress`` gets (what is done, share 0..1).
 
     Raises:
-        ModelSourceError: there is no such source, or it cannot be converted.
+        ModelSourceError: there is no such source, or it cannot be fetched or converted.
     """
     if not source:
         raise ModelSourceError("source is empty; give a folder, hf://org/name or gguf+package://package/file.gguf")
+    cache = model_cache(cache_dir, max_bytes)
     if source.startswith(GGUF_SCHEME):
-        return _converted(source, cache_dir.expanduser(), progress or _silent)
+        return _converted(source, cache, progress or _silent)
     if source.startswith(HF_SCHEME):
-        return _snapshot(source)
+        return _snapshot(source, cache, weights)
     folder = Path(source).expanduser()
     if not (folder / "config.json").is_file():
         raise ModelSourceError(f"{source}: has no config.json; a model folder in Hugging Face format is needed")
     return folder.resolve()
 
 
+def hold_source(source: str, cache_dir: Path, max_bytes: int = 0) -> HeldModel:
+    """Like ``resolve_source``; the folder is not removed from the cache before the hold is released."""
+    while True:
+        folder = resolve_source(source, cache_dir, max_bytes=max_bytes)
+        if (held := model_cache(cache_dir, max_bytes).hold(folder)) is not None:
+            return held
+
+
+def model_cache(cache_dir: Path, max_bytes: int = 0) -> ModelCache:
+    return ModelCache(cache_dir.expanduser() / "models", max_bytes)
+
+
 def _silent(what: str, share: float) -> None:
     """No progress is wanted."""
 
 
-def _snapshot(source: str) -> Path:
+def _snapshot(source: str, cache: ModelCache, weights: bool) -> Path:
     name = source.removeprefix(HF_SCHEME)
     try:
         from huggingface_hub import snapshot_download
 
-        return Path(snapshot_download(name))
+        if (known := _known_snapshot(name, weights)) is not None:
+            return known
+        patterns = None if weights else list(_SMALL_FILES)
+        key = hashlib.sha256(f"{source}|{weights}".encode()).hexdigest()[:12]
+        return cache.make(
+            f"{name.replace('/', '--')}-{key}",
+            source,
+            lambda folder: _ignored(snapshot_download(name, local_dir=folder, allow_patterns=patterns)),
+        )
     except Exception as error:  # the hub raises a dozen unrelated types
         raise ModelSourceError(f"{source}: {error}") from error
 
 
-def _converted(source: str, cache_dir: Path, progress: Progress) -> Path:
+def _known_snapshot(name: str, weights: bool) -> Path | None:
+    """A snapshot in the user's own Hugging Face cache that has what is needed."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, OSError):
+        return None
+    needed = ("config.json", "*.safetensors") if weights else ("config.json", "tokenizer.json")
+    return folder if all(any(folder.glob(pattern)) for pattern in needed) else None
+
+
+def _ignored(result: object) -> None:
+    """The folder is known."""
+
+
+def _converted(source: str, cache: ModelCache, progress: Progress) -> Path:
     gguf = _packaged_file(source)
     key = hashlib.sha256(f"{_FORMAT}|{source}|{gguf.stat().st_size}".encode()).hexdigest()[:12]
-    folder = cache_dir / "models" / f"{gguf.stem}-{key}"
-    if (folder / _DONE).is_file():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(folder.name + ".lock")):
-        if (folder / _DONE).is_file():
-            return folder
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
+
+    def convert(folder: Path) -> None:
         try:
-            convert_in_subprocess(gguf, partial, progress)
+            convert_in_subprocess(gguf, folder, progress)
         except (ConversionError, OSError) as error:
-            shutil.rmtree(partial, ignore_errors=True)
             raise ModelSourceError(f"{source}: cannot be converted: {error}") from error
-        (partial / _DONE).write_text(f"{source}\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    return folder
+
+    return cache.make(f"{gguf.stem}-{key}", source, convert)
 
 
 def _packaged_file(source: str) -> Path:
@@ -100,14 +127,6 @@ def _packaged_file(source: str) -> Path:
         found = ", ".join(sorted(other.name for other in path.parent.glob("*.gguf"))) or "none"
         raise ModelSourceError(f"{source}: there is no {name!r} in the package {package!r}; its GGUF files: {found}")
     return path
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` between processes; the kernel frees it when the holder dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def main() -> None:

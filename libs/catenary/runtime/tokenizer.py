@@ -37,4 +37,4 @@ def load_tokenizer(model_name: str, model: ModelConfig, cache_dir: Path) -> Toke
         return WordTokenizer()
     from catenary.runtime.hf_tokenizer import HfTokenizer
 
-    return HfTokenizer(model_name, resolve_source(source, cache_dir))
+    return HfTokenizer(model_name, resolve_source(source, cache_dir, weights=False))
