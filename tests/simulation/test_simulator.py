@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from catenary.cli.main import app
 from catenary.simulation.report import Report
 from catenary.simulation.scenario import load_scenario
 from catenary.simulation.simulate import simulate
@@ -50,3 +54,23 @@ def test_other_shapes_run_to_their_end_and_miss_no_more_than_first_come_first_se
     ours, theirs = run(scenario, "catenary", None, short), run(scenario, "fcfs", None, short)
     assert ours.runs == theirs.runs > 50
     assert ours.missed <= theirs.missed + 0.01
+
+
+def test_the_command_prints_one_object_with_the_agreed_names() -> None:
+    names = (
+        "scenario trace policy runs missed refused goodput_per_s p50_s p99_s replica_seconds accelerator_seconds "
+        "missed_longest_decile"
+    )
+    short = "work.phases=[{duration_s: 1}]"
+    arguments = ["simulate", str(SCENARIOS / "chain_fixed.yaml"), "--set", short, "--json", "--invariants"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0
+    assert list(json.loads(result.stdout)) == names.split()
+
+
+def test_the_command_starts_without_what_the_other_commands_need() -> None:
+    script = "import sys; from typer.main import get_command; from catenary.cli.main import app; "
+    script += "get_command(app).get_command(None, 'simulate'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "catenary.simulation.cluster" in loaded
+    assert not {"grpc", "redis", "matplotlib", "asyncio.base_events"} & set(loaded)
