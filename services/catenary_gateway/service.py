@@ -61,6 +61,7 @@ class GatewayService:
             gateway.ownership.keep(gateway.give_up_lost),
             gateway.adopter.run(),
             gateway.store_room.follow(),
+            gateway.backlogs.run(gateway.own_backlog),
             gateway.router.run(),
             gateway.reports.run(),
             self._tick(),
@@ -97,6 +98,7 @@ class GatewayService:
             max_attempts=gateway.max_attempts,
             late_multiple=gateway.late_multiple,
             shed_lost=self._config.router.shed_lost,
+            tenant_weights=gateway.tenants,
             limits=self._gateway.limits,
         )
         models = {

@@ -29,6 +29,7 @@ from catenary.core.gateway.events import (
     Tokenize,
     Withdraw,
 )
+from catenary.model.backlog import Backlog
 from catenary.model.run import Run
 from catenary.model.spec import SpecError
 from catenary.model.workflow import Limits
@@ -42,6 +43,7 @@ from catenary.v1 import run_pb2
 from catenary_gateway.adopter import Adopter
 from catenary_gateway.adoption import adopted, unreadable
 from catenary_gateway.background import Background
+from catenary_gateway.backlogs import BacklogExchange
 from catenary_gateway.context import RunContext, already_stored, not_stored_yet
 from catenary_gateway.feeds import Feed
 from catenary_gateway.keeper import RunKeeper
@@ -81,6 +83,7 @@ class Gateway:
         self.presence = Presence(config.gateway.grace_s, self.cancel)
         self.peers = Peers()
         self.store_room = StoreRoom(redis)
+        self.backlogs = BacklogExchange(redis, gateway_id, self.handle)
         self.adopter = Adopter(self.ownership, self.store, self._adopt)
         self.tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self.router = RouterLink(redis, gateway_id, self.handle, self.spans.traceparent)
@@ -137,6 +140,9 @@ class Gateway:
         self.spans.run_begins(event.run_id, event.workflow.workflow.name, event.tenant)
         self.handle(event)
         return context
+
+    def own_backlog(self) -> Backlog:
+        return self.core.backlog(now())
 
     def cancel(self, run_id: str, reason: str) -> None:
         self.handle(CancelRequested(run_id, reason))

@@ -93,7 +93,7 @@ def test_time_saved_by_an_early_call_is_slack_of_the_next() -> None:
 
 def test_a_run_that_cannot_be_in_time_is_refused_with_a_quote() -> None:
     driver = GatewayDriver()
-    driver.submit(CHAIN, deadline_s=0.05)
+    driver.submit(CHAIN, deadline_s=0.001)
     (refuse,) = driver.of(Refuse)
     assert refuse.refusal.outcome is Outcome.REJECTED_INFEASIBLE
     assert refuse.refusal.quote.deadline_s > 0.2

@@ -16,7 +16,8 @@ class QueuedCall:
 
     ``latest_finish`` leaves the median rest of the run its time; ``lost_finish`` leaves it only its q10 along the
     shortest way: a call that cannot end by then belongs to a run that is lost. All three times are NEVER without a
-    deadline. ``rest_s`` is the median work of the run after this call on idle engines.
+    deadline. ``rest_s`` is the median work of the run after this call on idle engines. ``over_share`` and
+    ``error_budget``: the standing of its tenant and workflow, which decides who misses when somebody must.
     """
 
     call_id: str
@@ -35,6 +36,8 @@ class QueuedCall:
     workflow: str = ""
     priority: PriorityClass = PriorityClass.STANDARD
     late: bool = False
+    over_share: bool = False
+    error_budget: float = 0.0
     prefix_hashes: tuple[int, ...] = ()
     traceparent: str = ""
 
@@ -48,6 +51,7 @@ class Resident:
     expires_at: float
     expected_finish: float
     output_tokens: int = 0
+    seen_at: float = 0.0
     confirmed: bool = False
 
 

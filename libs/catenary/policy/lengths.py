@@ -23,6 +23,12 @@ def prior(sampling: Sampling, default_tokens: int) -> LengthEstimate:
     return LengthEstimate(low, median, high, median, (high - low) / 3)
 
 
+def fewest(sampling: Sampling) -> LengthEstimate:
+    """The shortest output that a call may give."""
+    exact = sampling.ignore_eos or sampling.min_tokens == sampling.max_tokens
+    return LengthEstimate.exactly(sampling.max_tokens if exact else max(1, sampling.min_tokens))
+
+
 class LengthModel:
     """Quantiles over the last 256 lengths of each key; the least recently used keys are dropped past ``max_keys``.
 
@@ -42,6 +48,11 @@ class LengthModel:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(key)
         window.add(features, tokens)
+
+    def knows(self, version: str, call: str) -> bool:
+        """Whether enough lengths of the call were seen to estimate by."""
+        window = self._windows.get((version, call, 0))
+        return window is not None and len(window) >= ENOUGH
 
     def learned(self) -> Iterable[tuple[Key, Sequence[tuple[Features, int]]]]:
         """What is known of each key, oldest length first, for keeping over restarts: ``observe`` takes it back in."""

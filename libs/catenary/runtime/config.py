@@ -161,6 +161,8 @@ class GatewayConfig(Section):
     """Least probability of meeting the deadline with which a run is admitted."""
     shed_crowded: bool = True
     """Where a pool cannot serve every run in time, those worth least are refused or lost."""
+    tenants: dict[Name, Annotated[float, Field(gt=0, le=1e6)]] = Field(default_factory=dict)
+    """Weights of tenants' shares of the work, which bind only while somebody must miss; 1 where none is given."""
     max_active_runs: int = Field(default=10_000, ge=1, le=1_000_000)
     """Runs that have not ended; further ones are refused."""
     max_attempts: int = Field(default=3, ge=1, le=100)

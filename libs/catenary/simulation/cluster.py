@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from catenary.core.gateway.core import GatewayCore
 from catenary.core.gateway.events import (
     Abort,
+    BacklogHeard,
     CallAssigned,
     CallRejected,
     GatewayEvent,
@@ -117,11 +118,14 @@ class Cluster:
         self._introduce()
         for number, run in enumerate(self.submitted):
             gateway = list(self.gateways.values())[number % len(self.gateways)]
-            event = RunSubmitted(run.job.run_id, self.workflows[run.job.run_id], run.job.inputs, run.deadline_s)
+            job = run.job
+            event = RunSubmitted(job.run_id, self.workflows[job.run_id], job.inputs, run.deadline_s, job.tenant)
             self.heap.at(run.job.arrival_s, gateway.handle, event)
         for worker in self.workers.values():
             self._snapshot(worker)
         self._report_pools()
+        if len(self.gateways) > 1:
+            self._publish_backlogs()
         self._tick_router()
         step, runs, refusals, total = self._step, self.ends.runs, self.ends.refusals, len(self.submitted)
         while len(runs) + len(refusals) < total and step():
@@ -272,6 +276,16 @@ class Cluster:
             at = self.network.arrival(f"router>{gateway.gateway_id}", self.network.hop_s())
             self.heap.at(at, gateway.handle, PoolsReported(states))
         self.heap.after(self._scenario.delays.pools_interval_s, self._report_pools)
+
+    def _publish_backlogs(self) -> None:
+        """Each gateway's demand reaches the others through the store."""
+        for publisher in self.gateways.values():
+            backlog = publisher.core.backlog(self.heap.now + self.network.offset_s(publisher.gateway_id))
+            for gateway in self.gateways.values():
+                if gateway is not publisher:
+                    heard = BacklogHeard(publisher.gateway_id, backlog)
+                    self.heap.after(2 * self.network.store_s(), gateway.handle, heard)
+        self.heap.after(self._scenario.delays.backlog_interval_s, self._publish_backlogs)
 
     def _tick_router(self) -> None:
         self._route(Tick())

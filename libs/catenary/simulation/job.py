@@ -37,6 +37,7 @@ class Job:
     inputs: Mapping[str, Any]
     answers: Mapping[str, tuple[Answer, ...]]
     own_latency_s: float = 0.0
+    tenant: str = "default"
 
     def answer(self, ref: CallRef) -> Answer:
         answers = self.answers[ref.name]

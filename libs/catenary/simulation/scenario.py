@@ -79,12 +79,14 @@ class Phase(Section):
 
 
 class WorkSection(Section):
-    """``rate``: runs per second at load 1.0. Gamma arrivals have the given coefficient of variation of their gaps."""
+    """``rate``: runs per second at load 1.0. Gamma arrivals have the given coefficient of variation of their gaps.
+    ``tenants``: what part of the runs is whose; empty: one tenant's."""
 
     rate: float = Field(gt=0, le=100_000)
     arrivals: Literal["poisson", "gamma"] = "poisson"
     gap_cv: float = Field(default=1.0, gt=0, le=100)
     phases: list[Phase] = Field(min_length=1, max_length=1000)
+    tenants: dict[str, Positive] = Field(default_factory=dict)
     inputs: dict[str, InputSection] = Field(default_factory=dict)
     outputs: dict[str, OutputSection] = Field(default_factory=dict)
 
@@ -103,12 +105,14 @@ class Objective(Section):
 
 
 class Delays(Section):
-    """Network (one way) and store in seconds, and the intervals of snapshots and pool reports."""
+    """Network (one way) and store in seconds, and the intervals of snapshots, pool reports and what gateways
+    tell each other of their demand."""
 
     network_s: Seconds = 0.0005
     store_s: Seconds = 0.001
     snapshot_interval_s: Positive = 0.2
     pools_interval_s: Positive = 0.1
+    backlog_interval_s: Positive = 0.25
     snapshot_delay_s: Seconds = 0.0
     liveness_s: Seconds = 3.0
 

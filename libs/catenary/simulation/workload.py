@@ -17,13 +17,15 @@ def generate_jobs(work: WorkSection, max_items: Mapping[str, int], seed: int) ->
     """Jobs in order of arrival. ``max_items``: how many answers a map call needs at most; 1 for the others."""
     random = Random(seed)
     jobs = []
+    tenants = list(work.tenants), list(work.tenants.values())
     for number, (arrival, phase) in enumerate(_arrivals(work, random)):
         inputs = {name: _input(section, random) for name, section in work.inputs.items()}
         answers = {
             name: tuple(_answer(section, phase.outputs.get(name), random) for _ in range(max_items.get(name, 1)))
             for name, section in work.outputs.items()
         }
-        jobs.append(Job(f"run-{number:06d}", arrival, inputs, answers))
+        tenant = random.choices(*tenants)[0] if work.tenants else "default"
+        jobs.append(Job(f"run-{number:06d}", arrival, inputs, answers, tenant=tenant))
     return jobs
 
 

@@ -25,29 +25,37 @@ _sym_db = _symbol_database.Default()
 from catenary.v1 import run_pb2 as catenary_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61tenary/v1/dispatch.proto\x12\x0b\x63\x61tenary.v1\x1a\x15\x63\x61tenary/v1/run.proto\"a\n\x0eLengthEstimate\x12\x12\n\nq10_tokens\x18\x01 \x01(\r\x12\x12\n\nq50_tokens\x18\x02 \x01(\r\x12\x12\n\nq90_tokens\x18\x03 \x01(\r\x12\x13\n\x0bmean_tokens\x18\x04 \x01(\x02\"\x9e\x03\n\tCallOffer\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x10\n\x08workflow\x18\x05 \x01(\t\x12,\n\x08priority\x18\x06 \x01(\x0e\x32\x1a.catenary.v1.PriorityClass\x12\x15\n\rprompt_tokens\x18\x07 \x01(\r\x12\x12\n\nmax_tokens\x18\x08 \x01(\r\x12+\n\x06output\x18\t \x01(\x0b\x32\x1b.catenary.v1.LengthEstimate\x12\x18\n\x10latest_finish_us\x18\n \x01(\x12\x12\x13\n\x0b\x64\x65\x61\x64line_us\x18\x0b \x01(\x12\x12\x0c\n\x04late\x18\x0c \x01(\x08\x12\x15\n\rprefix_hashes\x18\r \x03(\x06\x12\x0f\n\x07rest_us\x18\x0e \x01(\x12\x12\x14\n\x0chas_deadline\x18\x0f \x01(\x08\x12\x10\n\x08ready_us\x18\x10 \x01(\x12\x12\x13\n\x0btraceparent\x18\x12 \x01(\t\x12\x16\n\x0elost_finish_us\x18\x11 \x01(\x12\"2\n\x0e\x43\x61llWithdrawal\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"F\n\x0b\x43\x61llRelease\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x15\n\routput_tokens\x18\x03 \x01(\r\"\xb0\x01\n\x14\x44ispatchCallsRequest\x12\x12\n\ngateway_id\x18\x01 \x01(\t\x12&\n\x06offers\x18\x02 \x03(\x0b\x32\x16.catenary.v1.CallOffer\x12\x30\n\x0bwithdrawals\x18\x03 \x03(\x0b\x32\x1b.catenary.v1.CallWithdrawal\x12*\n\x08releases\x18\x04 \x03(\x0b\x32\x18.catenary.v1.CallRelease\"\x86\x01\n\x0e\x43\x61llAssignment\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x16\n\x0eworker_address\x18\x04 \x01(\t\x12\x17\n\x0flatest_start_us\x18\x05 \x01(\x12\x12\x0e\n\x06reason\x18\x06 \x01(\t\"h\n\rCallRejection\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12%\n\x07outcome\x18\x03 \x01(\x0e\x32\x14.catenary.v1.Outcome\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x93\x02\n\tPoolState\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_replicas\x18\x02 \x01(\r\x12\x11\n\tnum_seats\x18\x03 \x01(\r\x12\x13\n\x0bnum_running\x18\x04 \x01(\r\x12\x12\n\nnum_queued\x18\x05 \x01(\r\x12\x15\n\rqueued_work_s\x18\x06 \x01(\x02\x12\x16\n\x0erunning_work_s\x18\x07 \x01(\x02\x12\x14\n\x0cnum_starting\x18\x08 \x01(\r\x12\x12\n\nready_in_s\x18\t \x01(\x02\x12\x14\n\x0cinterference\x18\n \x01(\x02\x12\x1a\n\x12mean_prompt_tokens\x18\x0b \x01(\x02\x12\x1a\n\x12mean_output_tokens\x18\x0c \x01(\x02\"\xaf\x01\n\x15\x44ispatchCallsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x30\n\x0b\x61ssignments\x18\x02 \x03(\x0b\x32\x1b.catenary.v1.CallAssignment\x12.\n\nrejections\x18\x03 \x03(\x0b\x32\x1a.catenary.v1.CallRejection\x12%\n\x05pools\x18\x04 \x03(\x0b\x32\x16.catenary.v1.PoolStateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x61tenary/v1/dispatch.proto\x12\x0b\x63\x61tenary.v1\x1a\x15\x63\x61tenary/v1/run.proto\"a\n\x0eLengthEstimate\x12\x12\n\nq10_tokens\x18\x01 \x01(\r\x12\x12\n\nq50_tokens\x18\x02 \x01(\r\x12\x12\n\nq90_tokens\x18\x03 \x01(\r\x12\x13\n\x0bmean_tokens\x18\x04 \x01(\x02\"\xc8\x03\n\tCallOffer\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06tenant\x18\x04 \x01(\t\x12\x10\n\x08workflow\x18\x05 \x01(\t\x12,\n\x08priority\x18\x06 \x01(\x0e\x32\x1a.catenary.v1.PriorityClass\x12\x15\n\rprompt_tokens\x18\x07 \x01(\r\x12\x12\n\nmax_tokens\x18\x08 \x01(\r\x12+\n\x06output\x18\t \x01(\x0b\x32\x1b.catenary.v1.LengthEstimate\x12\x18\n\x10latest_finish_us\x18\n \x01(\x12\x12\x13\n\x0b\x64\x65\x61\x64line_us\x18\x0b \x01(\x12\x12\x0c\n\x04late\x18\x0c \x01(\x08\x12\x15\n\rprefix_hashes\x18\r \x03(\x06\x12\x0f\n\x07rest_us\x18\x0e \x01(\x12\x12\x14\n\x0chas_deadline\x18\x0f \x01(\x08\x12\x10\n\x08ready_us\x18\x10 \x01(\x12\x12\x13\n\x0btraceparent\x18\x12 \x01(\t\x12\x12\n\nover_share\x18\x13 \x01(\x08\x12\x14\n\x0c\x65rror_budget\x18\x14 \x01(\x02\x12\x16\n\x0elost_finish_us\x18\x11 \x01(\x12\"2\n\x0e\x43\x61llWithdrawal\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"F\n\x0b\x43\x61llRelease\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x15\n\routput_tokens\x18\x03 \x01(\r\"\xb0\x01\n\x14\x44ispatchCallsRequest\x12\x12\n\ngateway_id\x18\x01 \x01(\t\x12&\n\x06offers\x18\x02 \x03(\x0b\x32\x16.catenary.v1.CallOffer\x12\x30\n\x0bwithdrawals\x18\x03 \x03(\x0b\x32\x1b.catenary.v1.CallWithdrawal\x12*\n\x08releases\x18\x04 \x03(\x0b\x32\x18.catenary.v1.CallRelease\"\x86\x01\n\x0e\x43\x61llAssignment\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x16\n\x0eworker_address\x18\x04 \x01(\t\x12\x17\n\x0flatest_start_us\x18\x05 \x01(\x12\x12\x0e\n\x06reason\x18\x06 \x01(\t\"h\n\rCallRejection\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12%\n\x07outcome\x18\x03 \x01(\x0e\x32\x14.catenary.v1.Outcome\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x93\x02\n\tPoolState\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cnum_replicas\x18\x02 \x01(\r\x12\x11\n\tnum_seats\x18\x03 \x01(\r\x12\x13\n\x0bnum_running\x18\x04 \x01(\r\x12\x12\n\nnum_queued\x18\x05 \x01(\r\x12\x15\n\rqueued_work_s\x18\x06 \x01(\x02\x12\x16\n\x0erunning_work_s\x18\x07 \x01(\x02\x12\x14\n\x0cnum_starting\x18\x08 \x01(\r\x12\x12\n\nready_in_s\x18\t \x01(\x02\x12\x14\n\x0cinterference\x18\n \x01(\x02\x12\x1a\n\x12mean_prompt_tokens\x18\x0b \x01(\x02\x12\x1a\n\x12mean_output_tokens\x18\x0c \x01(\x02\"\xaf\x01\n\x15\x44ispatchCallsResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x30\n\x0b\x61ssignments\x18\x02 \x03(\x0b\x32\x1b.catenary.v1.CallAssignment\x12.\n\nrejections\x18\x03 \x03(\x0b\x32\x1a.catenary.v1.CallRejection\x12%\n\x05pools\x18\x04 \x03(\x0b\x32\x16.catenary.v1.PoolState\"l\n\rBacklogBucket\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\x0elatest_start_s\x18\x02 \x01(\x02\x12\x10\n\x08num_runs\x18\x03 \x01(\r\x12\x0e\n\x06work_s\x18\x04 \x01(\x02\x12\x12\n\nover_share\x18\x05 \x01(\x08\"\xa3\x01\n\x0eGatewayBacklog\x12+\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\x1a.catenary.v1.BacklogBucket\x12\x36\n\x06used_s\x18\x02 \x03(\x0b\x32&.catenary.v1.GatewayBacklog.UsedSEntry\x1a,\n\nUsedSEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'catenary.v1.dispatch_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GATEWAYBACKLOG_USEDSENTRY']._loaded_options = None
+  _globals['_GATEWAYBACKLOG_USEDSENTRY']._serialized_options = b'8\001'
   _globals['_LENGTHESTIMATE']._serialized_start=66
   _globals['_LENGTHESTIMATE']._serialized_end=163
   _globals['_CALLOFFER']._serialized_start=166
-  _globals['_CALLOFFER']._serialized_end=580
-  _globals['_CALLWITHDRAWAL']._serialized_start=582
-  _globals['_CALLWITHDRAWAL']._serialized_end=632
-  _globals['_CALLRELEASE']._serialized_start=634
-  _globals['_CALLRELEASE']._serialized_end=704
-  _globals['_DISPATCHCALLSREQUEST']._serialized_start=707
-  _globals['_DISPATCHCALLSREQUEST']._serialized_end=883
-  _globals['_CALLASSIGNMENT']._serialized_start=886
-  _globals['_CALLASSIGNMENT']._serialized_end=1020
-  _globals['_CALLREJECTION']._serialized_start=1022
-  _globals['_CALLREJECTION']._serialized_end=1126
-  _globals['_POOLSTATE']._serialized_start=1129
-  _globals['_POOLSTATE']._serialized_end=1404
-  _globals['_DISPATCHCALLSRESPONSE']._serialized_start=1407
-  _globals['_DISPATCHCALLSRESPONSE']._serialized_end=1582
+  _globals['_CALLOFFER']._serialized_end=622
+  _globals['_CALLWITHDRAWAL']._serialized_start=624
+  _globals['_CALLWITHDRAWAL']._serialized_end=674
+  _globals['_CALLRELEASE']._serialized_start=676
+  _globals['_CALLRELEASE']._serialized_end=746
+  _globals['_DISPATCHCALLSREQUEST']._serialized_start=749
+  _globals['_DISPATCHCALLSREQUEST']._serialized_end=925
+  _globals['_CALLASSIGNMENT']._serialized_start=928
+  _globals['_CALLASSIGNMENT']._serialized_end=1062
+  _globals['_CALLREJECTION']._serialized_start=1064
+  _globals['_CALLREJECTION']._serialized_end=1168
+  _globals['_POOLSTATE']._serialized_start=1171
+  _globals['_POOLSTATE']._serialized_end=1446
+  _globals['_DISPATCHCALLSRESPONSE']._serialized_start=1449
+  _globals['_DISPATCHCALLSRESPONSE']._serialized_end=1624
+  _globals['_BACKLOGBUCKET']._serialized_start=1626
+  _globals['_BACKLOGBUCKET']._serialized_end=1734
+  _globals['_GATEWAYBACKLOG']._serialized_start=1737
+  _globals['_GATEWAYBACKLOG']._serialized_end=1900
+  _globals['_GATEWAYBACKLOG_USEDSENTRY']._serialized_start=1856
+  _globals['_GATEWAYBACKLOG_USEDSENTRY']._serialized_end=1900
 # @@protoc_insertion_point(module_scope)

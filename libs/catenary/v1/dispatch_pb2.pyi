@@ -20,7 +20,7 @@ class LengthEstimate(_message.Message):
     def __init__(self, q10_tokens: _Optional[int] = ..., q50_tokens: _Optional[int] = ..., q90_tokens: _Optional[int] = ..., mean_tokens: _Optional[float] = ...) -> None: ...
 
 class CallOffer(_message.Message):
-    __slots__ = ("call_id", "attempt", "model", "tenant", "workflow", "priority", "prompt_tokens", "max_tokens", "output", "latest_finish_us", "deadline_us", "late", "prefix_hashes", "rest_us", "has_deadline", "ready_us", "traceparent", "lost_finish_us")
+    __slots__ = ("call_id", "attempt", "model", "tenant", "workflow", "priority", "prompt_tokens", "max_tokens", "output", "latest_finish_us", "deadline_us", "late", "prefix_hashes", "rest_us", "has_deadline", "ready_us", "traceparent", "over_share", "error_budget", "lost_finish_us")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,8 @@ class CallOffer(_message.Message):
     HAS_DEADLINE_FIELD_NUMBER: _ClassVar[int]
     READY_US_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    OVER_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_BUDGET_FIELD_NUMBER: _ClassVar[int]
     LOST_FINISH_US_FIELD_NUMBER: _ClassVar[int]
     call_id: str
     attempt: int
@@ -56,8 +58,10 @@ class CallOffer(_message.Message):
     has_deadline: bool
     ready_us: int
     traceparent: str
+    over_share: bool
+    error_budget: float
     lost_finish_us: int
-    def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., model: _Optional[str] = ..., tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., priority: _Optional[_Union[_run_pb2.PriorityClass, str]] = ..., prompt_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., output: _Optional[_Union[LengthEstimate, _Mapping]] = ..., latest_finish_us: _Optional[int] = ..., deadline_us: _Optional[int] = ..., late: _Optional[bool] = ..., prefix_hashes: _Optional[_Iterable[int]] = ..., rest_us: _Optional[int] = ..., has_deadline: _Optional[bool] = ..., ready_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., lost_finish_us: _Optional[int] = ...) -> None: ...
+    def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., model: _Optional[str] = ..., tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., priority: _Optional[_Union[_run_pb2.PriorityClass, str]] = ..., prompt_tokens: _Optional[int] = ..., max_tokens: _Optional[int] = ..., output: _Optional[_Union[LengthEstimate, _Mapping]] = ..., latest_finish_us: _Optional[int] = ..., deadline_us: _Optional[int] = ..., late: _Optional[bool] = ..., prefix_hashes: _Optional[_Iterable[int]] = ..., rest_us: _Optional[int] = ..., has_deadline: _Optional[bool] = ..., ready_us: _Optional[int] = ..., traceparent: _Optional[str] = ..., over_share: _Optional[bool] = ..., error_budget: _Optional[float] = ..., lost_finish_us: _Optional[int] = ...) -> None: ...
 
 class CallWithdrawal(_message.Message):
     __slots__ = ("call_id", "attempt")
@@ -156,3 +160,32 @@ class DispatchCallsResponse(_message.Message):
     rejections: _containers.RepeatedCompositeFieldContainer[CallRejection]
     pools: _containers.RepeatedCompositeFieldContainer[PoolState]
     def __init__(self, epoch: _Optional[int] = ..., assignments: _Optional[_Iterable[_Union[CallAssignment, _Mapping]]] = ..., rejections: _Optional[_Iterable[_Union[CallRejection, _Mapping]]] = ..., pools: _Optional[_Iterable[_Union[PoolState, _Mapping]]] = ...) -> None: ...
+
+class BacklogBucket(_message.Message):
+    __slots__ = ("model", "latest_start_s", "num_runs", "work_s", "over_share")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LATEST_START_S_FIELD_NUMBER: _ClassVar[int]
+    NUM_RUNS_FIELD_NUMBER: _ClassVar[int]
+    WORK_S_FIELD_NUMBER: _ClassVar[int]
+    OVER_SHARE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    latest_start_s: float
+    num_runs: int
+    work_s: float
+    over_share: bool
+    def __init__(self, model: _Optional[str] = ..., latest_start_s: _Optional[float] = ..., num_runs: _Optional[int] = ..., work_s: _Optional[float] = ..., over_share: _Optional[bool] = ...) -> None: ...
+
+class GatewayBacklog(_message.Message):
+    __slots__ = ("buckets", "used_s")
+    class UsedSEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    USED_S_FIELD_NUMBER: _ClassVar[int]
+    buckets: _containers.RepeatedCompositeFieldContainer[BacklogBucket]
+    used_s: _containers.ScalarMap[str, float]
+    def __init__(self, buckets: _Optional[_Iterable[_Union[BacklogBucket, _Mapping]]] = ..., used_s: _Optional[_Mapping[str, float]] = ...) -> None: ...

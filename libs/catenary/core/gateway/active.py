@@ -12,6 +12,7 @@ from catenary.core.gateway.placement import take_back
 from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.model.profile import EngineProfile
+from catenary.policy.ordering.standing import ErrorBudgets, Standing, TenantShares
 
 Actions = list[GatewayAction]
 
@@ -26,6 +27,8 @@ class ActiveRuns:
         self.forecaster = Forecaster(models, profiles)
         self.arrivals = Arrivals()
         self.demand = Demand(settings.crowd_margin)
+        self.budgets = ErrorBudgets()
+        self.shares = TenantShares(settings.tenant_weights)
         self.runs: dict[str, ActiveRun] = {}
         self.calls: dict[str, tuple[ActiveRun, ActiveCall]] = {}
 
@@ -57,6 +60,15 @@ class ActiveRuns:
             actions += take_back(run, call)
             self.calls.pop(call.call_id, None)
         return actions
+
+    def standing(self, run: ActiveRun) -> Standing:
+        """What the run's tenant and workflow have had so far."""
+        workflow = run.workflow.workflow
+        left = self.budgets.left(run.tenant, workflow.name, workflow.slo.attainment)
+        return Standing(self.shares.over(run.tenant), left)
+
+    def ended(self, run: ActiveRun, *, met: bool) -> None:
+        self.budgets.observe(run.tenant, run.workflow.workflow.name, met=met)
 
     def crowded_out(self, run: ActiveRun, now: float) -> str:
         """Why the run has to miss, where somebody must; empty: it need not."""

@@ -50,7 +50,8 @@ class Attempts:
         path = self._forecaster.path(run)
         actions: Actions = []
         if not run.late:
-            self._active.demand.follow(run.run_id, run.deadline, path, now)
+            run.standing = self._active.standing(run)
+            self._active.demand.follow(run.run_id, run.deadline, path, now, run.standing)
             crowded = self._active.crowded_out(run, now)
             if crowded:
                 actions += self._course.lose(run, crowded, now)
@@ -165,6 +166,8 @@ class Attempts:
             event.mean_batch,
             event.service_s,
             predicted,
+            call.predicted_s,
+            call.predicted_high_s,
         )
 
     def _retry(self, run: ActiveRun, call: ActiveCall, why: FinishReason, error: str, now: float) -> Actions:

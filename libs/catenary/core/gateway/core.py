@@ -11,6 +11,7 @@ from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.entry import Entry
 from catenary.core.gateway.events import (
+    BacklogHeard,
     CallAssigned,
     CallEnded,
     CallProgressed,
@@ -32,6 +33,7 @@ from catenary.core.gateway.events import (
 )
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.model.backlog import Backlog
 from catenary.model.demand import DemandReport
 from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
@@ -65,6 +67,7 @@ class GatewayCore:
             WorkerGone: attempts.worker_gone,
             RouterJoined: attempts.router_joined,
             PoolsReported: self._pools_reported,
+            BacklogHeard: self._backlog_heard,
             ProfileChanged: self._profile_changed,
             CancelRequested: self._cancelled,
             Tick: self._deadlines.tick,
@@ -94,6 +97,15 @@ class GatewayCore:
 
     def _pools_reported(self, event: PoolsReported, now: float) -> Actions:
         self.forecaster.pools = {pool.model: pool for pool in event.pools}
+        return []
+
+    def backlog(self, now: float) -> Backlog:
+        """What the other gateways are to hear several times a second."""
+        return Backlog(self._active.demand.buckets(now), self._active.shares.used_s(now))
+
+    def _backlog_heard(self, event: BacklogHeard, now: float) -> Actions:
+        self._active.demand.heard(event.gateway_id, event.backlog.buckets, now)
+        self._active.shares.heard(event.gateway_id, event.backlog.used_s, now)
         return []
 
     def _profile_changed(self, event: ProfileChanged, now: float) -> Actions:

@@ -61,6 +61,8 @@ class RunCourse:
             self._active.drop(run, call)
         self._active.forget(run.run_id)
         view = run.view(now, outcome, reason, output)
+        if outcome is not Outcome.CANCELLED:
+            self._active.ended(run, met=view.met)
         finished = run.event(RunFinished(outcome, view.met, view.e2e_s, output, reason))
         return [*actions, EndRun(finished, view)]
 

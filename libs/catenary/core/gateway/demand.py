@@ -1,29 +1,47 @@
-"""What the admitted runs of this gateway will still ask of each pool."""
+"""What the admitted runs of all gateways will still ask of each pool."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from catenary.core.gateway.waves import Waves
+from catenary.model.backlog import BUCKET_S, NUM_BUCKETS, BacklogBucket
 from catenary.model.dispatch import NEVER, PoolState
+from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
-from catenary.policy.span import then
+from catenary.policy.span import ZERO, then
+
+MAX_PEER_CLAIMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One gateway's demand as claims, and until when it counts."""
+
+    expires_at: float
+    by_model: Mapping[str, Sequence[Claim]]
 
 
 class Demand:
-    """One entry per run and model: the work of its calls that no engine has yet, and when the first must start.
+    """One entry per own run and model: the work of its calls that no engine has yet, and when the first must start.
 
-    Runs without a deadline and late runs are not counted: they wait behind the others. ``waves`` has all but the late.
+    Runs without a deadline and late runs are not counted: they wait behind the others; ``waves`` has all but the late.
+    What other gateways publish counts until ``ttl_s`` seconds after it was heard.
     """
 
-    def __init__(self, margin: float) -> None:
+    def __init__(self, margin: float, ttl_s: float = 2.0) -> None:
         self.waves = Waves()
         self._margin = margin
+        self._ttl_s = ttl_s
         self._by_model: dict[str, dict[str, Claim]] = {}
+        self._heard: dict[str, _Heard] = {}
 
-    def follow(self, run_id: str, deadline: float, path: Sequence[PathCall], now: float) -> None:
+    def follow(
+        self, run_id: str, deadline: float, path: Sequence[PathCall], now: float, standing: Standing = EQUAL
+    ) -> None:
         """Take the run's calls that have not ended as they are predicted now."""
         self.forget(run_id)
         self.waves.follow(run_id, path, now)
@@ -34,7 +52,8 @@ class Demand:
             if call.work_s <= 0:
                 continue
             work_s = call.work_s * call.probability
-            claim = Claim.of(run_id, then(call.span, after[call.name]), deadline, work_s, 0.0, self._margin)
+            remaining = then(call.span, after[call.name])
+            claim = Claim.of(run_id, remaining, deadline, work_s, 0.0, self._margin, standing)
             claims = self._by_model.setdefault(call.model, {})
             known = claims.get(run_id)
             if known is not None:
@@ -61,7 +80,38 @@ class Demand:
             pool = pools.get(model)
             if run_id not in claims or pool is None or pool.num_replicas == 0 or pool.num_queued == 0:
                 continue
-            kept = keep(list(claims.values()), pool.num_replicas, now)
+            kept = keep([*claims.values(), *self._of_peers(model, now)], pool.num_replicas, now)
             if all(claim.name != run_id for claim in kept):
                 return model
         return None
+
+    def buckets(self, now: float) -> tuple[BacklogBucket, ...]:
+        """This gateway's own demand for the others, at most ``NUM_BUCKETS`` per pool and standing."""
+        found: dict[tuple[str, bool, int], tuple[int, float]] = {}
+        for model, claims in self._by_model.items():
+            for claim in claims.values():
+                index = min(NUM_BUCKETS - 1, max(0, math.floor((claim.latest_start - now) / BUCKET_S)))
+                key = (model, claim.standing.over_share, index)
+                count, work_s = found.get(key, (0, 0.0))
+                found[key] = (count + 1, work_s + claim.work_s)
+        return tuple(
+            BacklogBucket(model, (index + 1) * BUCKET_S, count, work_s, over_share)
+            for (model, over_share, index), (count, work_s) in sorted(found.items())
+        )
+
+    def heard(self, gateway_id: str, buckets: Sequence[BacklogBucket], now: float) -> None:
+        """Another gateway's demand replaces what was heard of it before."""
+        by_model: dict[str, list[Claim]] = {}
+        for bucket in buckets:
+            claims = by_model.setdefault(bucket.model, [])
+            parts = min(bucket.num_runs, MAX_PEER_CLAIMS)
+            latest_start = now + bucket.latest_start_s
+            standing = Standing(over_share=bucket.over_share)
+            part = Claim(gateway_id, ZERO, latest_start, latest_start, bucket.work_s / max(1, parts), standing=standing)
+            claims += [part] * parts
+        self._heard[gateway_id] = _Heard(now + self._ttl_s, by_model)
+
+    def _of_peers(self, model: str, now: float) -> list[Claim]:
+        for gateway_id in [name for name, heard in self._heard.items() if heard.expires_at < now]:
+            del self._heard[gateway_id]
+        return [claim for heard in self._heard.values() for claim in heard.by_model.get(model, ())]

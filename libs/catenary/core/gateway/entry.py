@@ -43,6 +43,7 @@ class Entry:
         run = self._begin(event, now)
         decision = self._decide(run, now)
         if decision.outcome is not None:
+            self._active.ended(run, met=False)
             return [Refuse(run.run_id, RunRefused(decision.outcome, decision.reason, decision.quote))]
         run.predicted_s = decision.predicted_s
         self._active.runs[run.run_id] = run
@@ -65,7 +66,8 @@ class Entry:
         run, step = rebuild(event, self._settings, now)
         self._active.runs[run.run_id] = run
         self._deadlines.watch(run, now)
-        self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run), now)
+        run.standing = self._active.standing(run)
+        self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run), now, run.standing)
         reason = f"the run was taken over by {self._settings.gateway_id}"
         first = ATTEMPT_GAP + max(event.attempts.values(), default=0)
         actions: Actions = [
@@ -104,14 +106,17 @@ class Entry:
         calls = forecaster.path(run)
         self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
         models = {compiled.call.model for compiled in run.workflow.calls}
+        least, briefest = self._settings.admit_probability, forecaster.briefest(run, calls)
         decision = self._admit(
-            AdmissionContext(longest(calls), run.deadline_s, models, forecaster.pools, self._settings.admit_probability)
+            AdmissionContext(longest(calls), run.deadline_s, models, forecaster.pools, least, briefest)
         )
         if decision.outcome is not None:
             return decision
-        demand.follow(run.run_id, run.deadline, calls, now)
+        run.standing = self._active.standing(run)
+        demand.follow(run.run_id, run.deadline, calls, now, run.standing)
         crowded = self._active.crowded_out(run, now)
         if crowded:
             demand.forget(run.run_id)
             return replace(decision, outcome=Outcome.REJECTED_INFEASIBLE, reason=crowded)
+        self._active.shares.admit(run.tenant, sum(call.work_s * call.probability for call in calls), now)
         return decision

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catenary.core.progress import ReadyCall
+from catenary.model.backlog import Backlog
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState, QueuedCall
 from catenary.model.outcome import FinishReason, Outcome, PriorityClass
@@ -140,6 +141,14 @@ class PoolsReported:
 
 
 @dataclass(frozen=True, slots=True)
+class BacklogHeard:
+    """What another gateway has published; empty: it is gone."""
+
+    gateway_id: str
+    backlog: Backlog
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileChanged:
     profile: EngineProfile
 
@@ -170,6 +179,7 @@ GatewayEvent = (
     | WorkerGone
     | RouterJoined
     | PoolsReported
+    | BacklogHeard
     | ProfileChanged
     | CancelRequested
     | Tick
@@ -262,7 +272,11 @@ class EndRun:
 
 @dataclass(frozen=True, slots=True)
 class ReportCall:
-    """What was predicted and measured of a call, for the profiler. Seconds and tokens."""
+    """What was predicted and measured of a call, for the profiler. Seconds and tokens.
+
+    ``predicted_s``: with the output length and the batch as they turned out. ``forecast_s``, ``forecast_high_s``:
+    median and q90 of the time that it needs once it has a seat, as seen when it was first offered.
+    """
 
     model: str
     worker_id: str
@@ -272,6 +286,8 @@ class ReportCall:
     mean_batch: float
     service_s: float
     predicted_s: float
+    forecast_s: float = 0.0
+    forecast_high_s: float = 0.0
 
 
 GatewayAction = (

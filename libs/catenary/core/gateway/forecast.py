@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import ModelInfo
@@ -11,10 +12,10 @@ from catenary.model.dispatch import PoolState
 from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
-from catenary.policy.lengths import LengthModel
+from catenary.policy.lengths import LengthModel, fewest
 from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
 from catenary.policy.regression import Features
-from catenary.policy.slack import PathCall
+from catenary.policy.slack import PathCall, longest
 from catenary.policy.span import Span, of_many
 
 BYTES_PER_TOKEN = 4
@@ -91,6 +92,23 @@ class Forecaster:
             if state not in ("finished", "skipped"):
                 calls.append(self._path_call(run, compiled.call, active=state == "active"))
         return calls
+
+    def briefest(self, run: ActiveRun, calls: Sequence[PathCall]) -> Span | None:
+        """The path if the calls of which no lengths are learned gave their fewest tokens; None: all are learned."""
+        version = run.workflow.version
+        unknown = {
+            compiled.call.name: fewest(compiled.call.sampling)
+            for compiled in run.workflow.calls
+            if not self.lengths.knows(version, compiled.call.name)
+        }
+        if not unknown:
+            return None
+        return longest(
+            [
+                replace(call, span=self.span(call.model, 0, unknown[call.name])) if call.name in unknown else call
+                for call in calls
+            ]
+        )
 
     def prompt_tokens(self, workflow: CompiledWorkflow, name: str, input_tokens: Mapping[str, float]) -> float:
         """Size of a prompt that is not rendered yet: its fixed text, its inputs and the outputs that it includes."""

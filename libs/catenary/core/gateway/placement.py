@@ -31,7 +31,7 @@ def offer(
     own = forecaster.span(call.model, prompt_tokens, output)
     rest = call.rest = tails(path or forecaster.path(run))[call.ref.name]
     if not call.predicted_s:
-        call.predicted_s = own.median
+        call.predicted_s, call.predicted_high_s = own.median, own.high
         call.slack_before_s = slack_s(run, rest, now) - own.median
     deadline = run.deadline
     return Offer(
@@ -52,6 +52,8 @@ def offer(
             workflow=run.workflow.workflow.name,
             priority=run.priority,
             late=run.late,
+            over_share=run.standing.over_share,
+            error_budget=run.standing.error_budget,
             prefix_hashes=call.prefix_hashes,
         )
     )

@@ -12,6 +12,7 @@ from catenary.model.dispatch import NEVER
 from catenary.model.outcome import Outcome, PriorityClass, State
 from catenary.model.run import CallRecord, Run, RunEvent, RunEventBody
 from catenary.model.workflow import CallRef, OnMiss
+from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.span import ZERO, Span
 
 
@@ -38,6 +39,7 @@ class ActiveCall:
     first_token_at: float = 0.0
     slack_before_s: float = 0.0
     predicted_s: float = 0.0
+    predicted_high_s: float = 0.0
     rest: Span = ZERO
 
     @property
@@ -86,6 +88,7 @@ class ActiveRun:
     priority: PriorityClass
     input_tokens: Mapping[str, float]
     owner: str
+    standing: Standing = EQUAL
     epoch: int = 0
     sequence: int = 0
     late: bool = False

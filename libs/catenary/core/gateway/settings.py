@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from catenary.model.workflow import Limits
@@ -24,7 +25,8 @@ class GatewaySettings:
     ``admit_probability``: a run is refused below this chance to be in time; ``lost_probability``: a run that has begun
     is lost below this one, looked at every ``recheck_s`` while others wait. ``shed_crowded``: runs that a pool cannot
     serve beside those worth more are refused, or lost at their next call; ``crowd_margin``: standard deviations of the
-    remaining time that count as needed there.
+    remaining time that count as needed there. ``tenant_weights``: shares of the work where somebody must miss; 1 for a
+    tenant that is not named.
     """
 
     gateway_id: str = "gateway-0"
@@ -37,5 +39,6 @@ class GatewaySettings:
     lost_probability: float = 0.05
     recheck_s: float = 0.5
     shed_crowded: bool = True
-    crowd_margin: float = 1.0
+    crowd_margin: float = 1.25
+    tenant_weights: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

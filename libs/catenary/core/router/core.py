@@ -26,8 +26,11 @@ from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
 from catenary.policy.ordering import ORDERINGS
-from catenary.policy.ordering.triage import keep
+from catenary.policy.ordering.triage import keep, room_s
 from catenary.policy.routing import ROUTINGS, RoutingContext
+
+HOLD_S = 0.1
+"""A call that was found to wait is looked at again after so long, or when a place changes."""
 
 
 class RouterCore:
@@ -195,13 +198,30 @@ class RouterCore:
     def _place(self, pool: Pool, call: QueuedCall, now: float) -> Assign | None:
         if not pool.replicas:
             return None
-        context = RoutingContext(now, pool.profile, pool.traffic, pool.num_placed)
+        if pool.is_held(call, now):
+            return None
+        context = RoutingContext(
+            now,
+            pool.profile,
+            pool.traffic,
+            pool.num_placed,
+            self._is_patient(pool, call, now),
+            self.settings.harm_bound,
+        )
         decision = self._route(call, list(pool.replicas.values()), context)
         if decision.worker_id is None:
+            pool.hold(call, now + HOLD_S)
             return None
         load = pool.reserve(call, decision.worker_id, decision.expected_finish, now)
         key = self._order(call, pool.predicted_s(call, call.output.q50))
         return Assign(call, load.worker_id, load.address, now if key == NEVER else key, decision.reason)
+
+    def _is_patient(self, pool: Pool, call: QueuedCall, now: float) -> bool:
+        """Whether the call can wait for the sake of those placed: few wait, and all of them have time."""
+        settings = self.settings
+        if not settings.protect or call.late or len(pool.queue) > settings.patience_share * pool.num_seats:
+            return False
+        return room_s(pool.queue.claims(), len(pool.replicas), now) > 0
 
     def _pool_of(self, call_id: str) -> Pool | None:
         model = self._model_of.get(call_id)

@@ -9,6 +9,7 @@ from catenary.core.router.settings import RouterSettings
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
+from catenary.policy.ordering.standing import Standing
 from catenary.policy.ordering.triage import Claim
 from catenary.policy.prediction import (
     SPEED_SPREAD,
@@ -40,6 +41,8 @@ class Pool:
         self.num_late = 0
         self.traffic = Traffic()
         self._full_step: tuple[EngineProfile, Traffic, float] | None = None
+        self._num_changes = 0
+        self._held: tuple[str, int, float] = ("", 0, 0.0)
 
     @property
     def num_queued(self) -> int:
@@ -55,11 +58,12 @@ class Pool:
 
     def reserve(self, call: QueuedCall, worker_id: str, expected_finish: float, now: float) -> ReplicaLoad:
         load = self.replicas[worker_id]
-        resident = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish)
+        resident = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish, seen_at=now)
         load.residents[call.call_id] = resident
         self._promised.append(resident)
         self.placed[call.call_id] = load
         self.num_placed += 1
+        self._num_changes += 1
         self.num_late += call.late
         for block in call.prefix_hashes:
             load.prefixes.pop(block, None)
@@ -73,8 +77,17 @@ class Pool:
         if load is None:
             return None
         resident = load.residents.pop(call_id)
+        self._num_changes += 1
         self.num_late -= resident.call.late
         return resident
+
+    def hold(self, call: QueuedCall, until: float) -> None:
+        """The call was found to wait: no need to look again before ``until`` while the places stay as they are."""
+        self._held = (call.call_id, self._num_changes, until)
+
+    def is_held(self, call: QueuedCall, now: float) -> bool:
+        call_id, num_changes, until = self._held
+        return call_id == call.call_id and num_changes == self._num_changes and now < until
 
     def observe(self, call: QueuedCall, output_tokens: int) -> None:
         """Follow the sizes of the calls that finish here."""
@@ -156,14 +169,17 @@ class Pool:
     def claim(self, call: QueuedCall, key: float) -> Claim:
         """What a waiting call asks of the pool."""
         work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean)
+        standing = Standing(call.over_share, call.error_budget)
         if call.latest_finish == NEVER:
-            return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key)
+            return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key, standing)
         own_s = self.predicted_s(call, call.output.mean)
         own_spread_s = (self.predicted_s(call, call.output.q90) - self.predicted_s(call, call.output.q50)) / Z90
         rest_spread_s = (call.lost_finish - call.latest_finish) / Z90
         mean_s = own_s + call.deadline - call.latest_finish
         variance = own_spread_s**2 + rest_spread_s**2 + (SPEED_SPREAD * own_s) ** 2
-        return Claim.of(call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin)
+        return Claim.of(
+            call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin, standing
+        )
 
     def _leave(self, worker_id: str, *, keep_residents: bool) -> list[Resident]:
         load = self.replicas.pop(worker_id, None)
@@ -182,6 +198,7 @@ class Pool:
             if seen is not None and seen.attempt == resident.call.attempt:
                 resident.confirmed = True
                 resident.output_tokens = seen.output_tokens
+                resident.seen_at = now
                 if seen.running and seen.output_tokens:
                     left = remaining_tokens(resident.call.output, seen.output_tokens)
                     resident.expected_finish = now + left * step

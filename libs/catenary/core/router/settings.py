@@ -11,6 +11,9 @@ class RouterSettings:
 
     ``triage``: where not every waiting call can be in time, the longest are left out; ``triage_margin``: how many
     standard deviations of a run's remaining time count as needed for that.
+
+    ``protect``: a call that can wait is kept from a replica where it costs more than ``harm_bound`` expected misses
+    beyond the best one; it can while at most ``patience_share`` of the pool's seats' number of calls wait.
     """
 
     ordering: str = "least_slack"
@@ -18,6 +21,9 @@ class RouterSettings:
     shed_lost: bool = True
     triage: bool = True
     triage_margin: float = 2.0
+    protect: bool = True
+    harm_bound: float = 0.02
+    patience_share: float = 0.25
     queue_limit: int = 10_000
     reservation_ttl_s: float = 30.0
     late_share: float = 0.1

@@ -13,13 +13,15 @@ from catenary.policy.span import Span
 
 @dataclass(frozen=True, slots=True)
 class AdmissionContext:
-    """``path``: the run's predicted time without queues (s); ``models`` that it calls; ``pools`` by model."""
+    """``path``: the run's predicted time without queues (s); ``models`` that it calls; ``pools`` by model.
+    ``briefest``: the path if calls whose lengths are not learned yet gave their fewest tokens; None: all are known."""
 
     path: Span
     deadline_s: float | None
     models: Collection[str]
     pools: Mapping[str, PoolState]
     min_probability: float = 0.5
+    briefest: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,18 @@ from catenary.policy.prediction import Traffic
 
 @dataclass(frozen=True, slots=True)
 class RoutingContext:
-    """The moment, the pool's prediction and how many calls this pool has placed before (for round robin)."""
+    """The moment, the pool's prediction and how many calls this pool has placed before (for round robin).
+
+    ``patient``: the call can wait for the sake of those already placed; ``harm_bound``: how many more expected misses
+    than the best replica one may cost to be taken then.
+    """
 
     now: float
     profile: EngineProfile
     traffic: Traffic
     num_placed_before: int = 0
+    patient: bool = False
+    harm_bound: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,42 +7,56 @@ from collections.abc import Sequence
 from catenary.model.dispatch import QueuedCall, ReplicaLoad
 from catenary.policy.prediction import duration_s, loaded_step_s
 from catenary.policy.routing.decision import RoutingContext, RoutingDecision
+from catenary.policy.routing.protection import harm, own_chance
 
 PREFIX_WEIGHT = 0.5
 
 
 def slack_aware(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: RoutingContext) -> RoutingDecision:
-    """Rule: of the replicas where the call and every resident still meet their latest finish after placement, the one
-    with the most of the prompt warm and the fewest calls; where there is none, the least loaded; with no free place
-    the call waits.
+    """Rule: a patient call goes where it and the residents lose the least chance of keeping their latest finish, and
+    waits where that replica is full. Otherwise, of the replicas where the call and every resident still meet their
+    latest finish after placement, the one with the most of the prompt warm and the fewest calls; where there is none,
+    the least loaded; with no free place the call waits.
 
-    Inputs: latest finishes (s), expected finishes of the residents (s), the profile at the batch after placement, and
-    the share of the prompt's blocks that a replica has seen. Tie-break: worker id. Trade-off: a warm prefix outweighs
-    half a batch of load. Source: Zhang et al., section IV, for the filter; packing the busiest replica (best fit) was
-    tried and costs attainment at every load, see docs/simulation.md.
+    Inputs: latest finishes (s), expected finishes and tokens so far of the residents, the profile at the batch after
+    placement, and the share of the prompt's blocks that a replica has seen. Tie-break: fewest calls, worker id.
+    Trade-off: a warm prefix outweighs half a batch of load; patience keeps seats free that others could use, so it ends
+    when the queue grows. Source: Zhang et al., section IV, for the filter; packing the busiest replica (best fit) was
+    tried and costs attainment at every load, see docs/policies.md.
     """
-    best: ReplicaLoad | None = None
-    best_score = (-2.0, "")
-    best_finish = 0.0
-    for replica in replicas:
-        if replica.free_places <= 0:
-            continue
-        finish = expected_finish(call, replica, context)
-        if finish > call.latest_finish or not residents_keep_time(call, replica, context):
-            continue
-        score = (
-            PREFIX_WEIGHT * warm_share(call, replica) - replica.num_placed / replica.max_num_seqs,
-            replica.worker_id,
-        )
-        if best is None or score[0] > best_score[0] or (score[0] == best_score[0] and score[1] < best_score[1]):
-            best, best_score, best_finish = replica, score, finish
-    if best is not None:
-        return RoutingDecision(best.worker_id, "keeps every latest finish", best_finish)
     free = [replica for replica in replicas if replica.free_places > 0]
     if not free:
         return RoutingDecision(None, "no free place")
+    if context.patient:
+        return _least_harm(call, replicas, context)
+    best = _keeping_time(call, free, context)
+    if best is not None:
+        return RoutingDecision(best.worker_id, "keeps every latest finish", expected_finish(call, best, context))
     urgent = min(free, key=lambda replica: (replica.num_placed, replica.worker_id))
     return RoutingDecision(urgent.worker_id, "least loaded", expected_finish(call, urgent, context))
+
+
+def _least_harm(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: RoutingContext) -> RoutingDecision:
+    scored = [(harm(call, replica, context) - own_chance(call, replica, context), replica) for replica in replicas]
+    bound = min(loss for loss, _ in scored) + context.harm_bound
+    fits = [replica for loss, replica in scored if loss <= bound and replica.free_places > 0]
+    if not fits:
+        return RoutingDecision(None, "waits so that a call already placed stays in time")
+    best = min(fits, key=lambda replica: (-_score(call, replica), replica.worker_id))
+    return RoutingDecision(best.worker_id, "takes the least from those placed", expected_finish(call, best, context))
+
+
+def _keeping_time(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: RoutingContext) -> ReplicaLoad | None:
+    fits = [
+        replica
+        for replica in replicas
+        if expected_finish(call, replica, context) <= call.latest_finish and residents_keep_time(call, replica, context)
+    ]
+    return min(fits, key=lambda replica: (-_score(call, replica), replica.worker_id), default=None)
+
+
+def _score(call: QueuedCall, replica: ReplicaLoad) -> float:
+    return PREFIX_WEIGHT * warm_share(call, replica) - replica.num_placed / replica.max_num_seqs
 
 
 def expected_finish(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:

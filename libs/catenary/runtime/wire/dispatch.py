@@ -28,6 +28,8 @@ def offer_to_proto(call: QueuedCall, now: float, traceparent: str = "") -> dispa
             mean_tokens=call.output.mean,
         ),
         late=call.late,
+        over_share=call.over_share,
+        error_budget=call.error_budget,
         prefix_hashes=call.prefix_hashes,
         rest_us=round(call.rest_s * 1e6),
         ready_us=max(0, to_remaining_us(now, call.ready_at)),
@@ -61,6 +63,8 @@ def offer_from_proto(message: dispatch_pb2.CallOffer, gateway_id: str, now: floa
         workflow=message.workflow,
         priority=priority_from_proto(message.priority),
         late=message.late,
+        over_share=message.over_share,
+        error_budget=message.error_budget,
         prefix_hashes=tuple(message.prefix_hashes),
         traceparent=message.traceparent,
     )

@@ -1,0 +1,29 @@
+"""Admitted work that no engine has yet, as one gateway tells the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+BUCKET_S = 0.5
+NUM_BUCKETS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogBucket:
+    """Runs that wait for ``model``: ``num_runs`` of them ask for ``work_s`` seconds of one engine in all and should
+    begin there within ``latest_start_s`` from now; ``over_share``: their tenants use more than their shares."""
+
+    model: str
+    latest_start_s: float
+    num_runs: int
+    work_s: float
+    over_share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """One gateway's. ``used_s``: engine seconds that it admitted lately, by tenant."""
+
+    buckets: tuple[BacklogBucket, ...] = ()
+    used_s: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,111 @@
+"""What a run's tenant and workflow have had so far: who misses when somebody must."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+
+WINDOW_RUNS = 256
+MAX_KEYS = 4096
+USAGE_WINDOW_S = 30.0
+NOISE = 1.1
+LEAST_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``over_share``: the tenant uses more than its share; ``error_budget``: the part of the misses that the workflow's
+    attainment allows that is left, 0..1."""
+
+    over_share: bool = False
+    error_budget: float = 0.0
+
+
+EQUAL = Standing()
+
+
+class ErrorBudgets:
+    """Rule: of a window of the last 256 ends of a (tenant, workflow), ``1 - attainment`` may miss.
+
+    Refused, failed and late runs are misses; runs that their client cancels do not count. The least recently ended keys
+    are dropped past 4096. Source: error budgets of Beyer et al., "Site Reliability Engineering" (O'Reilly 2016).
+    """
+
+    def __init__(self) -> None:
+        self._ends: OrderedDict[tuple[str, str], deque[bool]] = OrderedDict()
+
+    def observe(self, tenant: str, workflow: str, *, met: bool) -> None:
+        ends = self._ends.setdefault((tenant, workflow), deque(maxlen=WINDOW_RUNS))
+        ends.append(met)
+        self._ends.move_to_end((tenant, workflow))
+        if len(self._ends) > MAX_KEYS:
+            self._ends.popitem(last=False)
+
+    def left(self, tenant: str, workflow: str, attainment: float) -> float:
+        """The part that is left, 0..1, as if the runs missing from a full window had all been in time."""
+        ends = self._ends.get((tenant, workflow), ())
+        missed = len(ends) - sum(ends)
+        return max(0.0, 1 - missed / (WINDOW_RUNS * (1 - attainment)))
+
+
+class TenantShares:
+    """Rule: a tenant is over its share where its part of the work admitted in the last half minute is more than its
+    weight among the tenants that asked for any; a tenth more is noise. A tenant alone never is.
+
+    Inputs: work in engine seconds, decaying with a time constant of 30 s; weights (1 where none is given); what other
+    gateways saw. Trade-off: nothing is kept free for anybody, so that shares bind only where somebody must miss.
+    Source: weighted fair sharing as in Sheng et al., "Fairness in serving large language models" (OSDI 2024).
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+        self._used: dict[str, float] = {}
+        self._at = 0.0
+        self._elsewhere: dict[str, Mapping[str, float]] = {}
+        self._all: dict[str, float] = {}
+        self._all_s = self._weight = 0.0
+
+    def admit(self, tenant: str, work_s: float, now: float) -> None:
+        known = tenant in self._all
+        if not known or now - self._at > USAGE_WINDOW_S:
+            self._merge(now)
+        if not known:
+            self._weight += self._weights.get(tenant, 1.0)
+        grown = work_s * exp((now - self._at) / USAGE_WINDOW_S)
+        self._used[tenant] = self._used.get(tenant, 0.0) + grown
+        self._all[tenant] = self._all.get(tenant, 0.0) + grown
+        self._all_s += grown
+
+    def heard(self, gateway_id: str, used_s: Mapping[str, float], now: float) -> None:
+        """What another gateway admitted lately, in engine seconds by tenant; empty: it is gone."""
+        self._elsewhere[gateway_id] = used_s
+        if not used_s:
+            del self._elsewhere[gateway_id]
+        self._merge(now)
+
+    def used_s(self, now: float) -> dict[str, float]:
+        """Engine seconds that this gateway admitted lately, by tenant; at most 4096 of them."""
+        self._merge(now)
+        return dict(self._used)
+
+    def over(self, tenant: str) -> bool:
+        if len(self._all) < 2 or tenant not in self._all:
+            return False
+        return self._all[tenant] * self._weight > NOISE * self._weights.get(tenant, 1.0) * self._all_s
+
+    def _merge(self, now: float) -> None:
+        """Bring all amounts to ``now``, forget the least and add up those of all gateways."""
+        decay = exp((self._at - now) / USAGE_WINDOW_S)
+        self._at = now
+        kept = sorted(
+            ((used * decay, name) for name, used in self._used.items() if used * decay > LEAST_S), reverse=True
+        )
+        self._used = {name: used for used, name in kept[:MAX_KEYS]}
+        self._all = dict(self._used)
+        for other in self._elsewhere.values():
+            for name, used in other.items():
+                self._all[name] = self._all.get(name, 0.0) + used
+        self._all_s = sum(self._all.values())
+        self._weight = sum(self._weights.get(name, 1.0) for name in self._all)

@@ -1,0 +1,59 @@
+"""What a newcomer takes from the calls that a replica already runs."""
+
+from __future__ import annotations
+
+from math import erf, log, sqrt
+
+from catenary.model.dispatch import NEVER, QueuedCall, ReplicaLoad
+from catenary.model.lengths import LengthEstimate
+from catenary.policy.prediction import loaded_step_s
+from catenary.policy.routing.decision import RoutingContext
+from catenary.policy.span import Z90
+
+NEARLY_SURE = 0.999
+
+
+def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
+    """Expected number of residents that miss their latest finish by the newcomer's prefill and the larger batch, where
+    nobody else comes after it."""
+    profile, traffic, now = context.profile, context.traffic, context.now
+    batch = replica.num_placed
+    factor = profile.correction * traffic.interference
+    quiet_s = profile.step_s(batch, batch * (traffic.mean_prompt + traffic.mean_output / 2)) * factor
+    after_s = quiet_s + (profile.step_seq_s + profile.step_context_s * call.prompt_tokens) * factor
+    stall_s = profile.prefill_s(call.prompt_tokens) * profile.correction
+    total = 0.0
+    for resident in replica.residents.values():
+        limit = resident.call.latest_finish
+        if limit == NEVER or limit <= now:
+            continue
+        done = resident.output_tokens + max(0.0, now - resident.seen_at) / quiet_s
+        tokens = (limit - now - stall_s) / after_s
+        if done + tokens >= resident.call.max_tokens:
+            continue
+        with_it = chance(resident.call.output, done, tokens)
+        if with_it < NEARLY_SURE:
+            total += chance(resident.call.output, done, (limit - now) / quiet_s) - with_it
+    return total
+
+
+def own_chance(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
+    """P(the call keeps its latest finish there), others coming and going as they do."""
+    if call.latest_finish == NEVER:
+        return 1.0
+    profile = context.profile
+    batch = min(replica.num_placed + 1, replica.max_num_seqs)
+    left_s = call.latest_finish - context.now - profile.prefill_s(call.prompt_tokens) * profile.correction
+    tokens = left_s / loaded_step_s(profile, batch, context.traffic)
+    return 1.0 if tokens >= call.max_tokens else chance(call.output, 0, tokens)
+
+
+def chance(estimate: LengthEstimate, done: float, tokens: float) -> float:
+    """P(at most ``tokens`` more | more than ``done``), the length lognormal through its median and q90."""
+    if tokens <= 0:
+        return 0.0
+    median = max(1.0, estimate.q50)
+    scale = log(max(1.01, estimate.q90 / median)) / Z90 * sqrt(2)
+    ended = erf(log((done + tokens) / median) / scale)
+    begun = erf(log(done / median) / scale) if done > 0 else -1.0
+    return (ended - begun) / (1 - begun) if begun < 0.99999 else 0.5

@@ -1,0 +1,57 @@
+"""What gateways tell each other of the work that they have admitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from catenary.core.gateway.demand import Demand
+from catenary.model.backlog import Backlog, BacklogBucket
+from catenary.model.dispatch import PoolState
+from catenary.policy.slack import PathCall
+from catenary.policy.span import Span
+from catenary.runtime.wire.backlog import backlog_from_proto, backlog_to_proto
+
+BUSY = {"m": PoolState("m", num_replicas=1, num_seats=4, num_running=4, num_queued=1)}
+
+
+def call(work_s: float = 1.0) -> PathCall:
+    return PathCall("a", (), Span(1.0, 0.01), 1.0, "m", work_s)
+
+
+def demand_of(runs: int, deadline: float = 5.0) -> Demand:
+    demand = Demand(1.0)
+    for number in range(runs):
+        demand.follow(f"run-{number}", deadline, [call()], 0.0)
+    return demand
+
+
+def test_backlogs_are_sums_by_pool_and_latest_start() -> None:
+    demand = demand_of(3)
+    demand.follow("late", 500.0, [call()], 0.0)
+    near, far = demand.buckets(0.0)
+    assert (near.model, near.num_runs, near.work_s) == ("m", 3, pytest.approx(3.0))
+    assert near.latest_start_s == pytest.approx(4.0, abs=0.5)
+    assert far.latest_start_s == 32.0
+
+
+def test_a_run_is_crowded_out_by_what_another_gateway_has_admitted() -> None:
+    demand, other = demand_of(1), demand_of(8)
+    demand.follow("dear", 5.0, [call(1.2)], 0.0)
+    assert demand.crowded_out("dear", BUSY, 0.0) is None
+    demand.heard("gateway-1", other.buckets(0.0), 0.0)
+    assert demand.crowded_out("dear", BUSY, 0.0) == "m"
+
+
+def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
+    demand, other = demand_of(0), demand_of(8)
+    demand.follow("dear", 9.0, [call(1.2)], 0.0)
+    demand.heard("gateway-1", other.buckets(0.0), 0.0)
+    demand.heard("gateway-1", (), 0.0)
+    assert demand.crowded_out("dear", BUSY, 0.0) is None
+    demand.heard("gateway-1", other.buckets(0.0), 0.0)
+    assert demand.crowded_out("dear", BUSY, 3.0) is None
+
+
+def test_a_backlog_travels_unchanged() -> None:
+    backlog = Backlog((BacklogBucket("m", 1.5, 3, 0.25, True),), {"t": 2.5})
+    assert backlog_from_proto(backlog_to_proto(backlog)) == backlog
