@@ -50,11 +50,14 @@ class Deadlines:
             return self._course.end(run, Outcome.EXPIRED, reason, now)
         if run.on_miss is OnMiss.FINISH:
             heapq.heappush(self._timers, (end_at, run.run_id))
+        if run.late:
+            return []
         return self._course.lose(run, f"deadline of {deadline_s:g} s has passed", now)
 
     def _recheck(self, run: ActiveRun, now: float) -> Actions:
         """A run that is lost by now makes room, where anybody waits for it."""
-        if run.late or run.deadline == NEVER:
+        if run.late:
+            self._recheck_at(run, run.deadline)
             return []
         left = run.deadline - now
         if not self._contended(run):

@@ -183,17 +183,20 @@ class RouterCore:
         return actions
 
     def _next(self, pool: Pool, now: float) -> QueuedCall | None:
-        """The call to place next: the first in order of those that can all still be in time."""
+        """The call to place next: the first in order of those that can all still be in time; where not all can, or the
+        first one waits for the sake of others, tenants within their shares come before those over them."""
         first = pool.queue.first()
         if first is None or not self.settings.triage or len(pool.queue) < 2:
             return first
         free_places = sum(max(0, load.free_places) for load in pool.replicas.values())
         if free_places == 0:
             return None
-        if len(pool.queue) <= free_places:
-            return first
-        kept = keep(pool.queue.claims(), len(pool.replicas), now)
-        return pool.queue.get(min(kept, key=lambda claim: claim.key).name) if kept else first
+        claims = pool.queue.claims()
+        kept = keep(claims, len(pool.replicas), now) if len(claims) > free_places else claims
+        if len(kept) < len(claims) or pool.is_held(first, now):
+            kept.sort(key=lambda claim: (claim.standing.over_share, claim.key))
+            return pool.queue.get(kept[0].name) if kept else first
+        return first
 
     def _place(self, pool: Pool, call: QueuedCall, now: float) -> Assign | None:
         if not pool.replicas:
@@ -217,8 +220,11 @@ class RouterCore:
         return Assign(call, load.worker_id, load.address, now if key == NEVER else key, decision.reason)
 
     def _is_patient(self, pool: Pool, call: QueuedCall, now: float) -> bool:
-        """Whether the call can wait for the sake of those placed: few wait, and all of them have time."""
+        """Whether the call can wait for the sake of those placed: few wait, and all of them have time; one of a tenant
+        over its share has to."""
         settings = self.settings
+        if call.over_share and not call.late:
+            return True
         if not settings.protect or call.late or len(pool.queue) > settings.patience_share * pool.num_seats:
             return False
         return room_s(pool.queue.claims(), len(pool.replicas), now) > 0

@@ -15,7 +15,7 @@ NEARLY_SURE = 0.999
 
 def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
     """Expected number of residents that miss their latest finish by the newcomer's prefill and the larger batch, where
-    nobody else comes after it."""
+    nobody else comes after it. A tenant over its share need not spare others that are."""
     profile, traffic, now = context.profile, context.traffic, context.now
     batch = replica.num_placed
     factor = profile.correction * traffic.interference
@@ -25,7 +25,7 @@ def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> flo
     total = 0.0
     for resident in replica.residents.values():
         limit = resident.call.latest_finish
-        if limit == NEVER or limit <= now:
+        if limit == NEVER or limit <= now or (call.over_share and resident.call.over_share):
             continue
         done = resident.output_tokens + max(0.0, now - resident.seen_at) / quiet_s
         tokens = (limit - now - stall_s) / after_s

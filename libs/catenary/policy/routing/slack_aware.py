@@ -37,8 +37,13 @@ def slack_aware(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: Rout
 
 
 def _least_harm(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: RoutingContext) -> RoutingDecision:
-    scored = [(harm(call, replica, context) - own_chance(call, replica, context), replica) for replica in replicas]
-    bound = min(loss for loss, _ in scored) + context.harm_bound
+    """A tenant over its share may do next to no harm at all; anybody else little more than the best replica costs."""
+    if call.over_share:
+        scored = [(harm(call, replica, context), replica) for replica in replicas]
+        bound = context.harm_bound
+    else:
+        scored = [(harm(call, replica, context) - own_chance(call, replica, context), replica) for replica in replicas]
+        bound = min(loss for loss, _ in scored) + context.harm_bound
     fits = [replica for loss, replica in scored if loss <= bound and replica.free_places > 0]
     if not fits:
         return RoutingDecision(None, "waits so that a call already placed stays in time")
