@@ -12,10 +12,9 @@ import argparse
 import statistics
 from pathlib import Path
 
-from policy_table import SCENARIOS, traces
-
 from catenary.simulation.scenario import load_scenario
 from catenary.simulation.simulate import simulate
+from policy_table import SCENARIOS, traces
 
 OFF: dict[str, tuple[str, ...]] = {
     "all on": (),

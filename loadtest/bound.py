@@ -21,12 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy_table import SCENARIOS, traces
-
 from catenary.model.profile import EngineProfile
 from catenary.simulation.cluster import SubmittedRun, true_profiles
 from catenary.simulation.scenario import Scenario, load_scenario
 from catenary.simulation.simulate import prepare, simulate
+from policy_table import SCENARIOS, traces
 
 
 @dataclass(frozen=True, slots=True)

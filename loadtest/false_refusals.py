@@ -12,10 +12,9 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from policy_table import SCENARIOS, traces
-
 from catenary.simulation.scenario import load_scenario
 from catenary.simulation.simulate import simulate
+from policy_table import SCENARIOS, traces
 
 ALL_ADMITTED = ("gateway.admission=none", "gateway.shed_crowded=false")
 

@@ -18,10 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from azure import write_trace
-from policy_table import SCENARIOS
-
 from catenary.simulation.scenario import load_scenario
 from catenary.simulation.simulate import simulate
+from policy_table import SCENARIOS
 
 POLICIES = ("fcfs", "catenary")
 ALLOWED = 1.0
