@@ -64,6 +64,7 @@ class GatewayService:
             gateway.backlogs.run(gateway.own_backlog),
             gateway.router.run(),
             gateway.reports.run(),
+            gateway.demand.run(),
             self._tick(),
             self._follow_profiles(),
         ):

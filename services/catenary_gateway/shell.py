@@ -45,6 +45,7 @@ from catenary_gateway.adoption import adopted, unreadable
 from catenary_gateway.background import Background
 from catenary_gateway.backlogs import BacklogExchange
 from catenary_gateway.context import RunContext, already_stored, not_stored_yet
+from catenary_gateway.demand_feed import DemandFeed
 from catenary_gateway.feeds import Feed
 from catenary_gateway.keeper import RunKeeper
 from catenary_gateway.metrics import GatewayMetrics
@@ -89,6 +90,7 @@ class Gateway:
         self.router = RouterLink(redis, gateway_id, self.handle, self.spans.traceparent)
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
         self.reports = CallReports(config.profiler.address)
+        self.demand = DemandFeed(redis, lambda: self.core, config.provisioner.demand_interval_s)
         self.keeper = RunKeeper(
             self.store,
             self.ownership.owner,

@@ -10,7 +10,11 @@ import structlog
 from redis.exceptions import RedisError
 
 from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
+from catenary.core.provisioner.allocator import Allocator
+from catenary.core.provisioner.outlook import Outlook
 from catenary.model.plan import AcceleratorSlot
+from catenary.policy.provisioning import PLANNERS
+from catenary.policy.provisioning.context import Bounds, PlanSettings
 from catenary.policy.provisioning.static import wanted_workers
 from catenary.runtime import clock
 from catenary.runtime.config import Config
@@ -23,6 +27,7 @@ from catenary_provisioner.cluster.local import LocalCluster, LocalSettings
 from catenary_provisioner.cluster.port import ClusterBackend, Notify
 from catenary_provisioner.cluster.ray import RayCluster, RaySettings, portable
 from catenary_provisioner.cluster.static import StaticCluster
+from catenary_provisioner.demand_reader import DemandReader
 from catenary_provisioner.metrics import ProvisionerMetrics
 from catenary_provisioner.publisher import PlanPublisher
 from catenary_provisioner.servicer import ProvisionerServicer
@@ -50,7 +55,7 @@ class ProvisionerService:
         self._redis = connect(config.store.url)
         self._server = GrpcServer(settings.address)
         slots = [AcceleratorSlot(w.id, tuple(w.models), w.num_accelerators) for w in config.workers]
-        core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now())
+        core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now(), _allocator(config))
         self._publisher = PlanPublisher(self._redis)
         self._metrics = ProvisionerMetrics()
         self._provisioner = Provisioner(core, self._backend, instance, self._offer)
@@ -59,6 +64,8 @@ class ProvisionerService:
             ProvisionerServicer(self._provisioner),
             "catenary.v1.ProvisionerService",
         )
+        self._reader = DemandReader(config, config_path, self._redis, self._provisioner.post)
+        self._reading: asyncio.Task[None] | None = None
         self._lease: Lease | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -79,6 +86,9 @@ class ProvisionerService:
 
     async def stop(self) -> None:
         await self._server.set_serving(False)
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
         await self._provisioner.stop()
         if self._keeper is not None:
             self._keeper.cancel()
@@ -118,6 +128,8 @@ class ProvisionerService:
             self._offer(self._provisioner.plan())
             return
         await self._provisioner.start()
+        if self._config.provisioner.policy != "static":
+            self._reading = asyncio.create_task(self._reader.run(), name="demand reader")
         self._publisher.start()
         self._offer(self._provisioner.plan())
         self._metrics.serve(self._config.provisioner.metrics_port)
@@ -151,4 +163,25 @@ def _core_settings(config: Config) -> ProvisionerSettings:
         stable_s=settings.stable_s,
         lease_s=settings.replica_lease_s,
         external=settings.cluster == "static",
+        policy=settings.policy,
+        plan_interval_s=settings.plan_interval_s,
     )
+
+
+def _allocator(config: Config) -> Allocator | None:
+    """None where the workers' configuration is the plan."""
+    settings = config.provisioner
+    if settings.policy == "static":
+        return None
+    plan = PlanSettings(
+        budget=settings.budget,
+        horizon_s=settings.horizon_s,
+        replica_price=settings.replica_price,
+        hysteresis_s=settings.hysteresis_s,
+        dwell_s=settings.dwell_s,
+        idle_release_s=settings.idle_release_s,
+        target_calls=settings.target_calls,
+        attainment=config.gateway.default_attainment,
+    )
+    bounds = {name: Bounds(model.min_awake, model.max_awake, model.keep_warm) for name, model in config.models.items()}
+    return Allocator(PLANNERS[settings.policy], plan, Outlook({}, bounds), clock.now())

@@ -16,6 +16,7 @@ from catenary.core.provisioner.events import (
     AcquireRequested,
     Granted,
     LoadModel,
+    LoadReplica,
     ProcessEnded,
     ProvisionerAction,
     ProvisionerEvent,
@@ -23,11 +24,14 @@ from catenary.core.provisioner.events import (
     Refused,
     ReleaseRequested,
     ReserveReplica,
+    SleepReplica,
     SnapshotArrived,
     StartWorker,
+    StepEnded,
     StopRequested,
     StopWorker,
     Tick,
+    WakeReplica,
     WorkerServing,
 )
 from catenary.runtime import clock
@@ -78,7 +82,7 @@ class Provisioner:
         """End all workers that this provisioner started."""
         if self._ticker is None:
             return
-        self._post(StopRequested())
+        self.post(StopRequested())
         await self._backend.close()
         self._ticker.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -106,7 +110,7 @@ class Provisioner:
         return answer
 
     def release(self, model: str, worker_id: str, holder: str) -> None:
-        self._post(ReleaseRequested(model, worker_id, holder))
+        self.post(ReleaseRequested(model, worker_id, holder))
 
     async def _reserve_or_release(self, command: ReserveReplica) -> None:
         try:
@@ -117,7 +121,7 @@ class Provisioner:
 
     async def _tick(self) -> None:
         while True:
-            self._post(Tick())
+            self.post(Tick())
             await asyncio.sleep(TICK_S)
 
     def _from_cluster(self, event: ClusterEvent) -> None:
@@ -127,7 +131,7 @@ class Provisioner:
             case ProcessEnded():
                 self._disconnect(event.worker_id)
                 self._log.warning("worker ended", worker=event.worker_id, attempt=event.attempt, reason=event.reason)
-        self._post(event)
+        self.post(event)
 
     def _connect(self, event: WorkerServing) -> None:
         known = self._links.get(event.worker_id)
@@ -139,14 +143,14 @@ class Provisioner:
         )
 
     def _from_link(self, event: SnapshotArrived) -> None:
-        self._post(event)
+        self.post(event)
 
     def _disconnect(self, worker_id: str) -> None:
         link = self._links.pop(worker_id, None)
         if link is not None:
             self._own(link.close())
 
-    def _post(self, event: ProvisionerEvent) -> None:
+    def post(self, event: ProvisionerEvent) -> None:
         for action in self._core.handle(event, clock.now()):
             self._carry_out(action)
 
@@ -161,9 +165,27 @@ class Provisioner:
                 self._own(self._load(action))
             case ReserveReplica():
                 self._own(self._reserve(action))
+            case SleepReplica() | WakeReplica() | LoadReplica():
+                self._own(self._step(action))
             case PublishPlan():
                 self._changed_at = time.time()
                 self._publish(self.plan())
+
+    async def _step(self, command: SleepReplica | WakeReplica | LoadReplica) -> None:
+        error = ""
+        try:
+            link = self._link(command.worker_id)
+            match command:
+                case SleepReplica():
+                    await link.sleep(command)
+                case WakeReplica():
+                    await link.wake(command)
+                case LoadReplica():
+                    await link.load(command)
+        except (grpc.RpcError, NoLink) as failure:
+            error = error_info(failure).message if isinstance(failure, grpc.RpcError) else str(failure)
+            self._log.warning("worker command failed", command=repr(command), error=error)
+        self.post(StepEnded(command.worker_id, error))
 
     async def _load(self, command: LoadModel) -> None:
         with self._logged(command):

@@ -9,7 +9,14 @@ from collections.abc import Callable
 import grpc
 import structlog
 
-from catenary.core.provisioner.events import LoadModel, ReserveReplica, SnapshotArrived
+from catenary.core.provisioner.events import (
+    LoadModel,
+    LoadReplica,
+    ReserveReplica,
+    SleepReplica,
+    SnapshotArrived,
+    WakeReplica,
+)
 from catenary.runtime.rpc import channel, error_info
 from catenary.runtime.wire.worker import worker_from_proto
 from catenary.v1 import worker_service_pb2 as pb
@@ -17,6 +24,7 @@ from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 
 _RETRY_S = 0.2
 _COMMAND_TIMEOUT_S = 10.0
+_STEP_TIMEOUT_S = 110.0
 
 
 class WorkerLink:
@@ -39,7 +47,7 @@ class WorkerLink:
         self._stub = WorkerServiceStub(self._channel)
         self._task = asyncio.create_task(self._watch(), name=f"snapshots of {worker_id}")
 
-    async def load(self, command: LoadModel) -> None:
+    async def load(self, command: LoadModel | LoadReplica) -> None:
         """Raises grpc.RpcError."""
         request = pb.LoadModelRequest(model=command.model, expected_generation=command.generation)
         await self._stub.LoadModel(request, timeout=_COMMAND_TIMEOUT_S)
@@ -48,6 +56,21 @@ class WorkerLink:
         """Raises grpc.RpcError."""
         request = pb.ReserveReplicaRequest(model=command.model, reserved=command.reserved, holder=command.holder)
         await self._stub.ReserveReplica(request, timeout=_COMMAND_TIMEOUT_S)
+
+    async def sleep(self, command: SleepReplica) -> None:
+        """Returns when it sleeps, which with a drain takes as long as its calls. Raises grpc.RpcError."""
+        request = pb.SleepModelRequest(
+            model=command.model,
+            expected_generation=command.generation,
+            level=1,
+            mode=f"SLEEP_MODE_{command.mode}",
+        )
+        await self._stub.SleepModel(request, timeout=_STEP_TIMEOUT_S)
+
+    async def wake(self, command: WakeReplica) -> None:
+        """Raises grpc.RpcError."""
+        request = pb.WakeModelRequest(model=command.model, expected_generation=command.generation)
+        await self._stub.WakeModel(request, timeout=_STEP_TIMEOUT_S)
 
     async def close(self) -> None:
         self._task.cancel()

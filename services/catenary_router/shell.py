@@ -102,6 +102,7 @@ class Router:
             queue_limit=router.queue_limit,
             reservation_ttl_s=router.reservation_ttl_s,
             late_share=router.late_share,
+            wakes=self._config.provisioner.policy != "static",
             epoch=epoch,
         )
         self.core = RouterCore(settings, profiles)

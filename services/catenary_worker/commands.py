@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from catenary.core.worker import WorkerCore
-from catenary.core.worker.events import SleepMode
+from catenary.model.worker import SleepMode
 from catenary.runtime.clock import now
 from catenary.runtime.wire.worker import replica_to_proto
 from catenary.v1 import worker_service_pb2 as pb

@@ -96,6 +96,8 @@ class EngineFactory:
             engine=f"vllm {_vllm_version()}" if is_vllm else "emulated",
             needed_bytes=self._needed_bytes(profile) if is_vllm else 0,
             start_s=(self._start_times.last(name) if is_vllm else 0.0) or profile.start_s,
+            sleep_s=profile.sleep_s,
+            wake_s=profile.wake_s,
         )
 
     def _needed_bytes(self, profile: EngineProfile) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from catenary.core.worker.events import SleepMode
+from catenary.model.worker import SleepMode
 from catenary.runtime.rpc import abort
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceServicer

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from catenary.core.worker import WorkerCore
 from catenary.model.profile import EngineProfile
-from catenary.model.worker import Worker
+from catenary.model.worker import ReplicaState, SleepMode, Worker
 from catenary.runtime.advertised import advertised
 from catenary.runtime.clock import now, wall
 from catenary.runtime.config import Config, WorkerConfig
@@ -36,6 +36,7 @@ STOP_GRACE_S = 1.0
 ABORT_GRACE_S = 2.0
 HOUSEKEEPING_S = 0.2
 MEMORY_INTERVAL_S = 1.0
+LOAD_POLL_S = 0.05
 
 
 class WorkerService:
@@ -124,11 +125,28 @@ class WorkerService:
                 await asyncio.wait_for(runner.drained.wait(), ABORT_GRACE_S)
 
     async def _load(self, commands: EngineCommands) -> None:
+        """All models one after the other; where one is awake at a time, each sleeps before the next is loaded."""
+        alone = self._worker.one_awake and len(self._worker.models) > 1
         for model in self._worker.models:
             try:
                 await commands.load(model, 0)
+                if alone:
+                    await self._settled(model)
+                    await commands.sleep(model, 0, 1, SleepMode.DRAIN)
             except CommandRefused as refusal:
                 self._log.error("model not loaded", model=model, error=str(refusal))
+        if alone:
+            try:
+                await commands.wake(self._worker.models[0], 0)
+            except CommandRefused as refusal:
+                self._log.error("model not woken", model=self._worker.models[0], error=str(refusal))
+
+    async def _settled(self, model: str) -> None:
+        """Returns once the engine is up or has failed; starts take seconds to minutes."""
+        while True:
+            if self._core.engines.records[model].state is not ReplicaState.LOADING:
+                return
+            await asyncio.sleep(LOAD_POLL_S)
 
     async def _heartbeat(self) -> None:
         settings = self._config.worker

@@ -19,8 +19,8 @@ from catenary.model.dispatch import ReplicaLoad
 from catenary.model.worker import ReplicaState
 from catenary.simulation.cluster import Cluster
 from catenary.simulation.invariants import BrokenInvariant, Invariants
+from catenary.simulation.replica import HeldCall
 from catenary.simulation.simulate import prepare
-from catenary.simulation.worker import HeldCall
 
 FIRST = int(os.environ.get("CATENARY_TEST_SEED", "0"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("CATENARY_TEST_SEEDS", "16")))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catenary.model.dispatch import PoolState
+
 
 @dataclass(frozen=True, slots=True)
 class ModelShare:
@@ -48,9 +50,11 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class DemandReport:
-    """One gateway's. ``incarnation`` differs after a restart, when the counters begin anew."""
+    """One gateway's. ``incarnation`` differs after a restart, when the counters begin anew. ``pools``: as
+    the router last told them."""
 
     gateway_id: str
     incarnation: int
     workflows: tuple[WorkflowArrivals, ...]
     waves: tuple[Wave, ...]
+    pools: tuple[PoolState, ...] = ()

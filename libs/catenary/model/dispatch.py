@@ -98,3 +98,4 @@ class PoolState:
     interference: float = 1.0
     mean_prompt_tokens: float = 0.0
     mean_output_tokens: float = 0.0
+    num_asleep: int = 0

@@ -47,5 +47,6 @@ class FinishReason(StrEnum):
 
     @property
     def never_started(self) -> bool:
-        """The engine did no work on the call, so placing it again counts as no attempt."""
+        """The call did not fail, so placing it again counts as no attempt: it was not started, or had to leave a
+        replica that is put to sleep."""
         return self in (FinishReason.REPLICA_DRAINING, FinishReason.OVERLOADED)

@@ -9,13 +9,14 @@ from catenary.model.worker import Worker
 
 
 class WorkerPhase(StrEnum):
-    """EXTERNAL: somebody else starts and stops the process."""
+    """EXTERNAL: somebody else starts and stops the process. RELEASED: none runs until the plan wants it again."""
 
     STARTING = "starting"
     READY = "ready"
     BACKING_OFF = "backing off"
     STOPPING = "stopping"
     EXTERNAL = "external"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)

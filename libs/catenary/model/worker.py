@@ -14,6 +14,14 @@ class ReplicaState(StrEnum):
     DEAD = "DEAD"
 
 
+class SleepMode(StrEnum):
+    """What becomes of the calls of a replica put to sleep: finish first, stop and go on later, or be aborted."""
+
+    DRAIN = "DRAIN"
+    FREEZE = "FREEZE"
+    REPLAY = "REPLAY"
+
+
 @dataclass(frozen=True, slots=True)
 class ResidentCall:
     """A call that a replica holds; ``running`` is False while it waits in the engine's queue."""
@@ -28,7 +36,8 @@ class ResidentCall:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1."""
+    """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
+    ``ready_in_s`` is set while it wakes."""
 
     model: str
     state: ReplicaState
@@ -49,6 +58,7 @@ class Replica:
     engine: str = ""
     load_progress: float = 0.0
     memory_bytes: int = 0
+    ready_in_s: float = 0.0
 
     @property
     def takes_calls(self) -> bool:

@@ -56,6 +56,12 @@ class ModelConfig(Section):
     """Tokens of one engine step, prefill chunks included."""
     engine_args: dict[str, Any] = Field(default_factory=dict)
     """Passed to vLLM's AsyncEngineArgs as they are."""
+    min_awake: int = Field(default=0, ge=0, le=1024)
+    """Replicas that the provisioner keeps awake at least."""
+    max_awake: int = Field(default=1024, ge=0, le=1024)
+    """Replicas that it keeps awake at most."""
+    keep_warm: int = Field(default=0, ge=0, le=1024)
+    """Replicas that stay loaded, awake or asleep, however idle they are."""
     profile: str = ""
     """Profile file; for an emulated engine it is the engine's behaviour."""
     default_output_tokens: int = Field(default=128, ge=1, le=1_048_576)
@@ -95,6 +101,9 @@ class WorkerConfig(Section):
                 f"{self.num_accelerators}; name each of them"
             )
         return self
+
+    one_awake: bool = False
+    """One of its models is awake at a time: each sleeps once it is loaded, then the first one wakes."""
 
 
 class StoreConfig(Section):
@@ -234,8 +243,26 @@ class ProvisionerConfig(Section):
     """Name of this provisioner, unique."""
     address: Address = "127.0.0.1:7453"
     """Where it serves."""
-    policy: Literal["static"] = "static"
-    """How the plan is made."""
+    policy: Literal["static", "reactive", "risk"] = "static"
+    """"static" keeps what the workers' configuration says; "reactive" follows queues; "risk" predicted misses."""
+    plan_interval_s: Seconds = 1.0
+    """How often the plan is made anew."""
+    demand_interval_s: float = Field(default=0.25, gt=0, le=60)
+    """How often gateways tell what arrives and what is still to come."""
+    budget: int = Field(default=1024, ge=1, le=1024)
+    """Accelerators on which a model may be awake at one time."""
+    horizon_s: Seconds = 8.0
+    """How far ahead "risk" predicts misses; further where waking takes longer."""
+    replica_price: float = Field(default=0.05, ge=0, le=1000)
+    """Missed runs that an awake replica must avoid per second, for "risk"; 0: nothing is put to sleep to save."""
+    hysteresis_s: Seconds = 2.0
+    """How long a sleep or a switch must look right before it is done."""
+    dwell_s: Seconds = 15.0
+    """Least time between two switches of one accelerator."""
+    idle_release_s: float = Field(default=0.0, ge=0, le=86_400)
+    """A worker that the provisioner started and on which nothing is awake is ended after so long; 0: never."""
+    target_calls: float = Field(default=8.0, gt=0, le=4096)
+    """Calls per replica that "reactive" aims at."""
     cluster: Literal["local", "static", "ray"] = "local"
     """"local" starts worker processes; "static" waits for workers that register themselves; "ray" has a Ray cluster
     start them."""

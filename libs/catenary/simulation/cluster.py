@@ -47,9 +47,11 @@ from catenary.simulation.gateway import SimGateway
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
 from catenary.simulation.network import Network
+from catenary.simulation.provisioning import SimProvisioner
+from catenary.simulation.replica import SimReplica
 from catenary.simulation.scenario import Scenario
 from catenary.simulation.watcher import Watcher
-from catenary.simulation.worker import SimReplica, SimWorker
+from catenary.simulation.worker import SimWorker
 
 ROUTER = "router"
 ROUTER_EPOCH = 1
@@ -98,10 +100,11 @@ class Cluster:
         believed = {
             name: replace(profile, correction=scenario.models[name].believed_factor) for name, profile in truth.items()
         }
-        self.router = RouterCore(RouterSettings(**scenario.router), believed)
+        self.router = RouterCore(_router_settings(scenario), believed)
         self.gateways = self._make_gateways(believed)
         self.workers = self._make_workers(truth)
         self._router_offset_s = self.network.offset_s(ROUTER)
+        self.provisioner = self._make_provisioner(believed)
 
     def run(self) -> Ends:
         """The collector of cycles rests meanwhile: a run leaves a handful of objects to it."""
@@ -127,6 +130,8 @@ class Cluster:
         if len(self.gateways) > 1:
             self._publish_backlogs()
         self._tick_router()
+        if self.provisioner is not None:
+            self.provisioner.start()
         step, runs, refusals, total = self._step, self.ends.runs, self.ends.refusals, len(self.submitted)
         while len(runs) + len(refusals) < total and step():
             pass
@@ -145,6 +150,19 @@ class Cluster:
             self._watcher.stepped(self)
         return True
 
+    def _make_provisioner(self, believed: Mapping[str, EngineProfile]) -> SimProvisioner | None:
+        if not self._scenario.accelerators:
+            return None
+        for worker in self.workers.values():
+            worker.on_change = self._send_snapshot
+        return SimProvisioner(
+            self._scenario,
+            believed,
+            self.network,
+            self.gateways,
+            self.workers,
+        )
+
     def _make_gateways(self, profiles: Mapping[str, EngineProfile]) -> dict[str, SimGateway]:
         models = {
             name: ModelInfo(name, default_output_tokens=section.default_output_tokens)
@@ -158,16 +176,21 @@ class Cluster:
         return gateways
 
     def _make_workers(self, profiles: Mapping[str, EngineProfile]) -> dict[str, SimWorker]:
+        """Shared accelerators have all models, the one that begins awake first."""
         jobs = {run.job.run_id: run.job for run in self.submitted}
-        workers = {}
-        for model, count in self._scenario.replicas.items():
-            for number in range(count):
-                name = f"{model}-{number}"
-                replica = SimReplica(
-                    model, profiles[model], self._scenario.models[model].lookahead, EngineModel(profiles[model])
-                )
-                offset_s = self.network.offset_s(name)
-                workers[name] = SimWorker(name, replica, self.heap, jobs, self._to_gateway(name), offset_s)
+        scenario, workers = self._scenario, {}
+        awake = [(f"{model}-{i}", model) for model, count in scenario.replicas.items() for i in range(count)]
+        spare = [(f"spare-{i}", "") for i in range(scenario.accelerators - len(awake))]
+        for name, first in awake + spare:
+            others = [model for model in scenario.models if model != first] if scenario.accelerators else []
+            replicas = [
+                SimReplica(model, profiles[model], scenario.models[model].lookahead, EngineModel(profiles[model]))
+                for model in ([first] if first else []) + others
+            ]
+            offset_s = self.network.offset_s(name)
+            workers[name] = SimWorker(
+                name, replicas, self.heap, jobs, self._to_gateway(name), offset_s, asleep=not first
+            )
         return workers
 
     # -- messages
@@ -268,7 +291,10 @@ class Cluster:
 
     def _send_snapshot(self, worker: SimWorker) -> None:
         at = self.network.arrival(f"{worker.worker_id}>router", self.network.snapshot_s())
-        self.heap.at(at, self._route, SnapshotArrived(worker.snapshot()))
+        snapshot = worker.snapshot()
+        self.heap.at(at, self._route, SnapshotArrived(snapshot))
+        if self.provisioner is not None:
+            self.provisioner.snapshot(snapshot)
 
     def _report_pools(self) -> None:
         states = self.router.pool_states(self.heap.now + self._router_offset_s)
@@ -326,9 +352,17 @@ class Cluster:
         self._send_snapshot(worker)
 
 
+def _router_settings(scenario: Scenario) -> RouterSettings:
+    wakes = scenario.accelerators > 0 and scenario.provisioner.policy != "static"
+    return RouterSettings(**{"wakes": wakes, **scenario.router})
+
+
 def true_profiles(scenario: Scenario) -> dict[str, EngineProfile]:
     """How the engines behave."""
     shaping = {"lookahead", "default_output_tokens", "believed_factor"}
+    times = {"sleep_s": scenario.sleep_s, "wake_s": scenario.wake_s}
+    common = {name: value for name, value in times.items() if value is not None}
     return {
-        name: EngineProfile(name, **section.model_dump(exclude=shaping)) for name, section in scenario.models.items()
+        name: EngineProfile(name, **section.model_dump(exclude=shaping) | common)
+        for name, section in scenario.models.items()
     }

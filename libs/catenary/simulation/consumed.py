@@ -68,11 +68,10 @@ def _without_replica(cluster: Cluster, model: str) -> list[Interval]:
 
 def _changes(cluster: Cluster, model: str) -> Iterator[tuple[float, int]]:
     for worker in cluster.workers.values():
-        if worker.replica.model == model:
-            for start, end in worker.awake_intervals():
-                yield start, 1
-                if end is not None:
-                    yield end, -1
+        for start, end in worker.awake_intervals(model):
+            yield start, 1
+            if end is not None:
+                yield end, -1
 
 
 def mean_times(times: Sequence[CallTime], runs: int) -> Mapping[str, dict[str, float]]:

@@ -64,6 +64,11 @@ class SimGateway:
             ReportCall: peers.reported,
         }
 
+    @property
+    def now(self) -> float:
+        """What its clock shows."""
+        return self._heap.now + self._offset_s
+
     def handle_all(self, events: Sequence[GatewayEvent]) -> None:
         """The events of one message."""
         now = self._heap.now + self._offset_s

@@ -83,8 +83,9 @@ class Invariants:
             if pool.placed:
                 fail(f"{list(pool.placed)} are placed for ever", cluster)
         for worker in cluster.workers.values():
-            if worker.replica.held:
-                fail(f"{list(worker.replica.held)} are generated for nobody", cluster)
+            held = [call for replica in worker.replicas.values() for call in replica.held]
+            if held:
+                fail(f"{held} are generated for nobody", cluster)
         if {run.job.run_id for run in cluster.submitted} != self._ended | self._refused:
             fail("a run has neither ended nor been refused", cluster)
 
@@ -129,11 +130,12 @@ def _places_within_bounds(pool: Pool, cluster: Cluster) -> None:
 
 
 def _seats_within_bounds(worker: SimWorker, cluster: Cluster) -> None:
-    replica = worker.replica
-    if replica.engine.num_running > replica.profile.max_num_seqs:
-        fail(f"{worker.worker_id} runs {replica.engine.num_running} calls", cluster)
-    if replica.held and (not worker.alive or replica.state in EMPTY):
-        fail(f"{worker.worker_id} is {replica.state} and holds calls", cluster)
+    for replica in worker.replicas.values():
+        state = worker.engines.records[replica.model].state
+        if replica.engine.num_running > replica.profile.max_num_seqs:
+            fail(f"{worker.worker_id} runs {replica.engine.num_running} calls", cluster)
+        if replica.held and (not worker.alive or state in EMPTY):
+            fail(f"{worker.worker_id} is {state} and holds calls", cluster)
 
 
 def _run(run_id: str, cluster: Cluster) -> ActiveRun | None:

@@ -27,6 +27,7 @@ class Report:
     replica_seconds: float
     accelerator_seconds: float
     missed_longest_decile: float
+    switches: int = 0
 
 
 def summarize(scenario: str, trace: str | None, policy: str, cluster: Cluster, arrivals_s: float) -> Report:
@@ -48,6 +49,7 @@ def summarize(scenario: str, trace: str | None, policy: str, cluster: Cluster, a
         replica_seconds=round(sum(worker.replica_seconds() for worker in cluster.workers.values()), 3),
         accelerator_seconds=round(len(cluster.workers) * cluster.heap.now, 3),
         missed_longest_decile=_missed(_longest(submitted), met),
+        switches=cluster.provisioner.allocator.num_switches if cluster.provisioner is not None else 0,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from catenary.core.gateway.settings import GatewaySettings
 from catenary.core.router.settings import RouterSettings
+from catenary.policy.provisioning.context import Bounds, PlanSettings
 from catenary.simulation.faults import Fault
 from catenary.simulation.presets import PRESETS
 
@@ -43,6 +44,8 @@ class ModelSection(Section):
     lookahead: int = Field(default=2, ge=0, le=1_000_000)
     default_output_tokens: int = Field(default=128, ge=1)
     start_s: Seconds = 0.0
+    sleep_s: Seconds = 0.4
+    wake_s: Seconds = 0.5
     believed_factor: float = Field(default=1.0, gt=0, le=10)
 
 
@@ -117,13 +120,50 @@ class Delays(Section):
     liveness_s: Seconds = 3.0
 
 
+class ModelBounds(Section):
+    """Replicas of one model; see catenary.policy.provisioning.context."""
+
+    min_awake: int = Field(default=0, ge=0, le=1024)
+    max_awake: int = Field(default=1024, ge=0, le=1024)
+    keep_warm: int = Field(default=0, ge=0, le=1024)
+
+
+class ProvisionerSection(Section):
+    """How models are moved over the accelerators; see catenary.policy.provisioning.context for the fields. A plan is
+    made every ``interval_s``."""
+
+    policy: Literal["static", "reactive", "risk"] = "static"
+    interval_s: Positive = 1.0
+    budget: int = Field(default=1024, ge=1, le=1024)
+    horizon_s: Positive = 8.0
+    replica_price: float = Field(default=0.0, ge=0, le=1000)
+    hysteresis_s: Seconds = 2.0
+    dwell_s: Seconds = 15.0
+    idle_release_s: Seconds = 0.0
+    target_calls: float = Field(default=8.0, gt=0, le=4096)
+    attainment: float = Field(default=0.95, gt=0, lt=1)
+    models: dict[str, ModelBounds] = Field(default_factory=dict)
+
+    def settings(self) -> PlanSettings:
+        return PlanSettings(**self.model_dump(exclude={"policy", "interval_s", "models"}))
+
+    def bounds(self) -> dict[str, Bounds]:
+        return {name: Bounds(**section.model_dump()) for name, section in self.models.items()}
+
+
 class Scenario(Section):
-    """``replicas``: engines per model, one worker and one accelerator each."""
+    """``replicas``: engines per model awake at first, one worker and one accelerator each. ``accelerators`` of 0: each
+    keeps its model. Otherwise there are so many, every model resident on each, one awake at a time. ``sleep_s`` and
+    ``wake_s`` hold for all models."""
 
     name: str
     workflow: dict[str, Any]
     models: dict[str, ModelSection]
     replicas: dict[str, Annotated[int, Field(ge=0, le=1000)]]
+    accelerators: int = Field(default=0, ge=0, le=1000)
+    sleep_s: Seconds | None = None
+    wake_s: Seconds | None = None
+    provisioner: ProvisionerSection = Field(default_factory=ProvisionerSection)
     work: WorkSection
     objective: Objective = Field(default_factory=Objective)
     delays: Delays = Field(default_factory=Delays)
@@ -141,6 +181,13 @@ class Scenario(Section):
     @classmethod
     def _router_names(cls, values: dict[str, Any]) -> dict[str, Any]:
         return _known(values, RouterSettings)
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Scenario:
+        awake = sum(self.replicas.values())
+        if self.accelerators and awake > self.accelerators:
+            raise ValueError(f"replicas: {awake} awake; accelerators: {self.accelerators}, one awake on each")
+        return self
 
     @model_validator(mode="after")
     def _replicas_name_models(self) -> Scenario:

@@ -1,87 +1,91 @@
-"""A worker process with one engine per model: the engine's iteration model on the virtual clock."""
+"""A worker process with one engine per resident model: their iteration models on the virtual clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from catenary.core.gateway.events import Abort, CallEnded, CallProgressed, GatewayEvent, Start
+from catenary.core.gateway.events import Abort, CallEnded, GatewayEvent, Start
+from catenary.core.worker.engines import EngineKeeper
+from catenary.core.worker.events import (
+    AbortCalls,
+    CommandDone,
+    ReplicaSettings,
+    SleepEngine,
+    SnapshotChanged,
+    WakeEngine,
+    WorkerAction,
+)
 from catenary.model.outcome import FinishReason
-from catenary.model.profile import EngineProfile
-from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
-from catenary.simulation.engine import EngineModel, FinishedCall
+from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
+from catenary.simulation.engine import EngineModel
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
+from catenary.simulation.replica import HeldCall, SimCalls, SimReplica
 
 Reply = Callable[[str, Sequence[GatewayEvent]], None]
 
 
-@dataclass(slots=True)
-class HeldCall:
-    """A call in the engine. ``text`` is the whole answer; ``sent`` counts the tokens its gateway has."""
-
-    start: Start
-    gateway_id: str
-    text: str
-    total_tokens: int
-    sent: int
-
-    def tokens_until(self, count: int) -> CallProgressed | None:
-        if count <= self.sent:
-            return None
-        text = self.text[4 * self.sent : 4 * count]
-        event = CallProgressed(self.start.call_id, self.start.attempt, self.sent, range(self.sent, count), text)
-        self.sent = count
-        return event
-
-
-@dataclass(slots=True)
-class SimReplica:
-    """``next_at``: when the engine is looked at next."""
-
-    model: str
-    profile: EngineProfile
-    lookahead: int
-    engine: EngineModel
-    state: ReplicaState = ReplicaState.AWAKE
-    generation: int = 1
-    held: dict[str, HeldCall] = field(default_factory=dict)
-    next_at: float | None = None
-
-
 class SimWorker:
-    """``reply`` carries events to a gateway. ``jobs`` holds the truth that engines alone may read."""
+    """``reply`` carries events to a gateway. ``jobs`` holds the truth that engines alone may read. ``on_change`` hears
+    of each change of a replica. The first of ``replicas`` begins awake unless ``asleep``, the others asleep."""
 
     def __init__(
         self,
         worker_id: str,
-        replica: SimReplica,
+        replicas: Sequence[SimReplica],
         heap: EventHeap,
         jobs: Mapping[str, Job],
         reply: Reply,
         offset_s: float = 0.0,
+        asleep: bool = False,
     ) -> None:
         self.worker_id = worker_id
         self.address = f"{worker_id}:1"
-        self.replica = replica
+        self.replicas = {replica.model: replica for replica in replicas}
         self.alive = True
         self.incarnation = 1
-        self._awake: list[tuple[float, float | None]] = [(0.0, None)]
+        self.on_change: Callable[[SimWorker], None] = lambda _: None
+        self._awake: dict[str, list[tuple[float, float | None]]] = {replica.model: [] for replica in replicas}
         self._heap = heap
         self._jobs = jobs
         self._reply = reply
         self._sequence = 0
         self._offset_s = offset_s
+        self._handles = 0
+        self._done: dict[int, Callable[[str], None]] = {}
+        self.engines = self._keeper(asleep)
+
+    def _keeper(self, asleep: bool) -> EngineKeeper:
+        settings = [
+            ReplicaSettings(
+                replica.model,
+                replica.profile.max_num_seqs,
+                replica.lookahead,
+                0,
+                sleep_s=replica.profile.sleep_s,
+                wake_s=replica.profile.wake_s,
+            )
+            for replica in self.replicas.values()
+        ]
+        keeper = EngineKeeper(settings, SimCalls(self.replicas))
+        for number, (model, record) in enumerate(keeper.records.items()):
+            is_awake = number == 0 and not asleep
+            record.change(ReplicaState.AWAKE if is_awake else ReplicaState.ASLEEP)
+            self._count(model, awake=is_awake)
+            if not is_awake:
+                self.replicas[model].engine.pause(self._heap.now)
+        return keeper
 
     # -- what gateways ask for
 
     def start(self, gateway_id: str, start: Start) -> None:
-        replica = self.replica
+        replica = self.replicas.get(start.model)
         if not self.alive:
             refused = CallEnded(start.call_id, start.attempt, FinishReason.ERROR, "connection refused")
             self._reply(gateway_id, [refused])
             return
-        if replica.state is not ReplicaState.AWAKE or start.model != replica.model:
+        if replica is None or self.engines.records[start.model].state is not ReplicaState.AWAKE:
             self._reply(gateway_id, [CallEnded(start.call_id, start.attempt, FinishReason.REPLICA_DRAINING)])
             return
         now = self._heap.now
@@ -90,98 +94,124 @@ class SimWorker:
             replica.engine.abort(start.call_id, now)
         answer = self._jobs[start.run_id].answer(start.ref)
         total = min(answer.tokens, start.offset + start.sampling.max_tokens)
-        replica.held[start.call_id] = HeldCall(start, gateway_id, answer.text, total, start.offset)
+        self._handles += 1
+        replica.held[start.call_id] = HeldCall(self._handles, start, gateway_id, answer.text, total, start.offset)
         replica.engine.submit(start.call_id, len(start.prompt_token_ids), total - start.offset, start.latest_start, now)
-        self._watch()
+        self._watch(replica)
 
     def abort(self, action: Abort) -> None:
-        held = self.replica.held.get(action.call_id)
-        if not self.alive or held is None or held.start.attempt > action.attempt:
-            return
-        del self.replica.held[action.call_id]
-        self.replica.engine.abort(action.call_id, self._heap.now)
-        self._watch()
+        for replica in self.replicas.values():
+            held = replica.held.get(action.call_id)
+            if not self.alive or held is None or held.start.attempt > action.attempt:
+                continue
+            del replica.held[action.call_id]
+            replica.engine.abort(action.call_id, self._heap.now)
+            self._watch(replica)
+            self._do(self.engines.call_left(replica.model, self._heap.now))
 
-    # -- the engine
+    # -- what the provisioner asks for
 
-    def _watch(self) -> None:
-        replica = self.replica
+    def sleep(self, model: str, generation: int, mode: SleepMode, command_id: int, done: Callable[[str], None]) -> None:
+        self._done[command_id] = done
+        self._do(self.engines.sleep(command_id, model, generation, 1, mode, self._heap.now))
+
+    def wake(self, model: str, generation: int, command_id: int, done: Callable[[str], None]) -> None:
+        self._done[command_id] = done
+        self._do(self.engines.wake(command_id, model, generation, self._heap.now))
+
+    def _do(self, actions: Sequence[WorkerAction]) -> None:
+        for action in actions:
+            match action:
+                case SleepEngine():
+                    self._count(action.model, awake=False)
+                    self.replicas[action.model].engine.pause(self._heap.now)
+                    self._heap.after(self.replicas[action.model].profile.sleep_s, self._slept, action.model)
+                case WakeEngine():
+                    self._count(action.model, awake=True)
+                    self._heap.after(self.replicas[action.model].profile.wake_s, self._woke, action.model)
+                case AbortCalls():
+                    self._abort_all(action.handles)
+                case CommandDone():
+                    self._done.pop(action.command_id)(action.error)
+                case SnapshotChanged():
+                    self.on_change(self)
+
+    def _slept(self, model: str) -> None:
+        self._do(self.engines.engine_slept(model, "", self._heap.now))
+
+    def _woke(self, model: str) -> None:
+        replica = self.replicas[model]
+        replica.engine.resume(self._heap.now)
+        self._do(self.engines.engine_woke(model, "", self._heap.now))
+        self._watch(replica)
+
+    def _abort_all(self, handles: Sequence[int]) -> None:
+        wanted = set(handles)
+        for replica in self.replicas.values():
+            for call_id, held in [entry for entry in replica.held.items() if entry[1].handle in wanted]:
+                self._collect(replica, self._heap.now)
+                if call_id not in replica.held:
+                    continue
+                del replica.held[call_id]
+                finished = replica.engine.abort(call_id, self._heap.now)
+                done = finished.output_tokens if finished is not None else 0
+                tokens = held.tokens_until(held.start.offset + done)
+                ended = CallEnded(
+                    call_id, held.start.attempt, FinishReason.REPLICA_DRAINING, "the replica is put to sleep"
+                )
+                self._reply(held.gateway_id, [ended] if tokens is None else [tokens, ended])
+                self._do(self.engines.call_left(replica.model, self._heap.now))
+
+    # -- the engines
+
+    def _watch(self, replica: SimReplica) -> None:
         due = replica.engine.next_event(self._heap.now)
         if due is not None and due != replica.next_at:
             replica.next_at = due
-            self._heap.at(due, self._due, due, self.incarnation)
+            self._heap.at(due, self._due, replica, due, self.incarnation)
 
-    def _due(self, due: float, incarnation: int) -> None:
-        replica = self.replica
+    def _due(self, replica: SimReplica, due: float, incarnation: int) -> None:
         if due != replica.next_at or incarnation != self.incarnation or not self.alive:
             return
         replica.next_at = None
-        self._collect(due)
-        self._watch()
+        self._collect(replica, due)
+        self._watch(replica)
 
-    def _collect(self, now: float) -> None:
-        for finished in self.replica.engine.advance(now).finished:
-            self._finished(finished)
-
-    def _finished(self, finished: FinishedCall) -> None:
-        held = self.replica.held.pop(str(finished.call_id), None)
-        if held is None:
-            return
-        start = held.start
-        whole = held.total_tokens < start.offset + start.sampling.max_tokens
-        ended = CallEnded(
-            start.call_id,
-            start.attempt,
-            FinishReason.STOP if whole else FinishReason.LENGTH,
-            queue_s=finished.queue_s,
-            prompt_tokens=finished.prompt_tokens,
-            output_tokens=finished.output_tokens,
-            mean_batch=finished.mean_batch,
-            service_s=finished.duration_s - finished.queue_s,
-        )
-        tokens = held.tokens_until(held.total_tokens)
-        self._reply(held.gateway_id, [ended] if tokens is None else [tokens, ended])
+    def _collect(self, replica: SimReplica, now: float) -> None:
+        for finished in replica.engine.advance(now).finished:
+            held = replica.held.pop(str(finished.call_id), None)
+            if held is None:
+                continue
+            ended, tokens = held.ended(finished), held.tokens_until(held.total_tokens)
+            self._reply(held.gateway_id, [ended] if tokens is None else [tokens, ended])
+            self._do(self.engines.call_left(replica.model, now))
 
     # -- what others see
 
     def snapshot(self) -> Worker:
-        replica = self.replica
-        self._collect(self._heap.now)
-        running = dict(replica.engine.progress())
-        calls = tuple(
-            ResidentCall(
-                call_id,
-                held.start.attempt,
-                held.start.router_epoch,
-                held.start.offset + running.get(call_id, 0),
-                len(held.start.prompt_token_ids),
-                call_id in running,
-            )
-            for call_id, held in replica.held.items()
-        )
+        now = self._heap.now
+        for replica in self.replicas.values():
+            self._collect(replica, now)
         self._sequence += 1
-        shown = Replica(
-            model=replica.model,
-            state=replica.state,
-            generation=replica.generation,
-            max_num_seqs=replica.profile.max_num_seqs,
-            lookahead=replica.lookahead,
+        shown = tuple(self._shown(replica) for replica in self.replicas.values())
+        return Worker(self.worker_id, self.address, self.incarnation, shown, sequence=self._sequence)
+
+    def _shown(self, replica: SimReplica) -> Replica:
+        return replace(
+            self.engines.records[replica.model].snapshot((), self._heap.now),
             num_running=replica.engine.num_running,
             num_waiting=replica.engine.num_waiting,
-            calls=calls,
+            calls=replica.residents(),
             start_s=replica.profile.start_s,
         )
-        return Worker(self.worker_id, self.address, self.incarnation, (shown,), sequence=self._sequence)
 
     def send_progress(self) -> None:
         """Give every gateway the tokens generated since the last time."""
-        self._collect(self._heap.now)
         batches: dict[str, list[GatewayEvent]] = {}
-        for call_id, count in self.replica.engine.progress():
-            held = self.replica.held.get(str(call_id))
-            tokens = held.tokens_until(held.start.offset + count) if held is not None else None
-            if held is not None and tokens is not None:
-                batches.setdefault(held.gateway_id, []).append(tokens)
+        for replica in self.replicas.values():
+            self._collect(replica, self._heap.now)
+            for gateway_id, tokens in replica.progress():
+                batches.setdefault(gateway_id, []).append(tokens)
         for gateway_id, events in batches.items():
             self._reply(gateway_id, events)
 
@@ -189,37 +219,39 @@ class SimWorker:
 
     def crash(self) -> list[str]:
         """Everything in the process is lost. Returns the gateways whose streams break."""
-        gateways = sorted({held.gateway_id for held in self.replica.held.values()})
+        held = [call for replica in self.replicas.values() for call in replica.held.values()]
         self.alive = False
-        self.replica.held.clear()
-        self.replica.next_at = None
-        self._set_awake(False)
-        return gateways
+        for replica in self.replicas.values():
+            replica.held.clear()
+            replica.next_at = None
+            self._count(replica.model, awake=False)
+        return sorted({call.gateway_id for call in held})
 
     def restart(self) -> None:
         self.alive = True
         self.incarnation += 1
         self._sequence = 0
-        self.replica.engine = EngineModel(self.replica.profile)
-        self.set_state(ReplicaState.AWAKE)
+        for replica in self.replicas.values():
+            replica.engine = EngineModel(replica.profile)
+        self.engines = self._keeper(asleep=False)
 
     def set_state(self, state: ReplicaState) -> None:
-        self.replica.state = state
-        self.replica.generation += 1
-        self._set_awake(state is ReplicaState.AWAKE)
+        """Of the first replica."""
+        model = next(iter(self.replicas))
+        self.engines.records[model].change(state)
+        self._count(model, awake=state is ReplicaState.AWAKE)
 
-    def _set_awake(self, awake: bool) -> None:
-        now = self._heap.now
-        since, until = self._awake[-1]
-        if until is None:
-            self._awake[-1] = (since, now)
+    def _count(self, model: str, awake: bool) -> None:
+        now, intervals = self._heap.now, self._awake[model]
+        if intervals and intervals[-1][1] is None:
+            intervals[-1] = (intervals[-1][0], now)
         if awake:
-            self._awake.append((now, None))
+            intervals.append((now, None))
 
-    def awake_intervals(self) -> list[tuple[float, float | None]]:
-        """From when to when its engine took calls; the last may go on (None)."""
-        return self._awake
+    def awake_intervals(self, model: str) -> list[tuple[float, float | None]]:
+        """From when to when its engine of ``model`` was awake, drains included, or waking; None: it goes on."""
+        return self._awake.get(model, [])
 
     def replica_seconds(self) -> float:
         now = self._heap.now
-        return sum((now if end is None else end) - start for start, end in self._awake)
+        return sum((now if end is None else end) - start for entries in self._awake.values() for start, end in entries)

@@ -166,7 +166,7 @@ class ResidentCall(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., router_epoch: _Optional[int] = ..., output_tokens: _Optional[int] = ..., running: _Optional[bool] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
 class ReplicaSnapshot(_message.Message):
-    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes")
+    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,7 @@ class ReplicaSnapshot(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     LOAD_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    READY_IN_S_FIELD_NUMBER: _ClassVar[int]
     model: str
     state: ReplicaState
     generation: int
@@ -205,7 +206,8 @@ class ReplicaSnapshot(_message.Message):
     engine: str
     load_progress: float
     memory_bytes: int
-    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ...) -> None: ...
+    ready_in_s: float
+    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ...) -> None: ...
 
 class WorkerSnapshot(_message.Message):
     __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence")

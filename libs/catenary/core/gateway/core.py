@@ -88,7 +88,11 @@ class GatewayCore:
         """What has arrived and what is still to come, for the provisioner."""
         active = self._active
         return DemandReport(
-            active.settings.gateway_id, incarnation, active.arrivals.counters(), active.demand.waves.buckets(now)
+            active.settings.gateway_id,
+            incarnation,
+            active.arrivals.counters(),
+            active.demand.waves.buckets(now),
+            tuple(self.forecaster.pools.values()),
         )
 
     def view(self, run_id: str, now: float) -> Run | None:

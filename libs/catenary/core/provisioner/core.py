@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from catenary.core.provisioner.allocator import Allocator, Step
 from catenary.core.provisioner.events import (
     AcquireRequested,
+    DemandArrived,
     Granted,
     LoadModel,
+    LoadReplica,
     ProcessEnded,
     ProcessStarted,
+    ProfileChanged,
     ProvisionerAction,
     ProvisionerEvent,
     PublishPlan,
     Refused,
     ReleaseRequested,
     ReserveReplica,
+    SleepReplica,
     SnapshotArrived,
     StartWorker,
+    StepEnded,
     StopRequested,
     StopWorker,
     Tick,
+    WakeReplica,
     WorkerServing,
 )
 from catenary.core.provisioner.keeper import WorkerKeeper
 from catenary.core.provisioner.leases import ReplicaLease, ReplicaLeases
 from catenary.core.provisioner.settings import ProvisionerSettings
-from catenary.model.plan import Plan, WantedWorker
-from catenary.model.worker import ReplicaState
+from catenary.model.plan import Plan, WantedWorker, WorkerPhase
+from catenary.model.worker import ReplicaState, Worker
+from catenary.policy.provisioning.decision import Move, MoveKind
 
 MAX_REASONS = 32
 MAX_REASON_CHARS = 300
@@ -40,8 +48,17 @@ class ProvisionerCore:
     Where workers are external, those that nobody configured are part of the plan while they last.
     """
 
-    def __init__(self, wanted: Iterable[WantedWorker], settings: ProvisionerSettings, now: float) -> None:
+    def __init__(
+        self,
+        wanted: Iterable[WantedWorker],
+        settings: ProvisionerSettings,
+        now: float,
+        allocator: Allocator | None = None,
+    ) -> None:
+        """``allocator`` None: what the workers' configuration says stays as it is."""
         self._settings = settings
+        self.allocator = allocator
+        self._plan_at = now
         self._keepers = {worker.worker_id: WorkerKeeper(worker, settings, now) for worker in wanted}
         self._configured = frozenset(self._keepers)
         self._leases = ReplicaLeases()
@@ -50,7 +67,7 @@ class ProvisionerCore:
 
     def plan(self, now: float) -> Plan:
         workers = tuple(self._keepers[name].planned(now) for name in sorted(self._keepers))
-        return Plan(self._revision, "static", workers, tuple(self._reasons))
+        return Plan(self._revision, self._settings.policy, workers, tuple(self._reasons))
 
     def handle(self, event: ProvisionerEvent, now: float) -> list[ProvisionerAction]:
         match event:
@@ -62,6 +79,11 @@ class ProvisionerCore:
                 actions, changed = self._acquire(event, now), True
             case ReleaseRequested():
                 actions, changed = self._release(event), True
+            case DemandArrived() | ProfileChanged():
+                self._learn(event, now)
+                actions, changed = [], False
+            case StepEnded():
+                actions, changed = self._step_ended(event, now), bool(event.error)
             case _:
                 actions, changed = self._worker_event(event, now)
         if changed:
@@ -84,7 +106,60 @@ class ProvisionerCore:
                 self._note(_explained(keeper, asked))
         for name in [n for n, keeper in self._keepers.items() if n not in self._configured and not keeper.address]:
             del self._keepers[name]
+        if self.allocator is not None and now >= self._plan_at:
+            self._plan_at = now + self._settings.plan_interval_s
+            moves = self.allocator.plan(self._serving(), now, self._released())
+            for move in moves:
+                self._note(str(move))
+                actions += self._begin(move, now)
+            changed = changed or bool(moves)
         return actions, changed
+
+    def _serving(self) -> list[Worker]:
+        """Workers that can be told something."""
+        return [keeper.snapshot for _, keeper in sorted(self._keepers.items()) if keeper.snapshot is not None]
+
+    def _released(self) -> dict[str, tuple[str, ...]]:
+        return {n: k.wanted.models for n, k in self._keepers.items() if k.phase is WorkerPhase.RELEASED}
+
+    def _begin(self, move: Move, now: float) -> list[ProvisionerAction]:
+        """Only a process that the plan started is ended."""
+        keeper = self._keepers[move.worker_id]
+        match move.kind:
+            case MoveKind.RELEASE:
+                return keeper.release(now)
+            case MoveKind.START if keeper.phase is WorkerPhase.RELEASED:
+                return keeper.want(now)
+        return self._steps(move.worker_id, now)
+
+    def _learn(self, event: DemandArrived | ProfileChanged, now: float) -> None:
+        if self.allocator is None:
+            return
+        outlook = self.allocator.outlook
+        match event:
+            case DemandArrived():
+                outlook.take_demand(event.report, now)
+                if now < self._plan_at and self.allocator.starved(self._serving(), now):
+                    self._plan_at = now
+            case ProfileChanged():
+                outlook.profiles[event.profile.model] = event.profile
+
+    def _step_ended(self, event: StepEnded, now: float) -> list[ProvisionerAction]:
+        if self.allocator is not None:
+            self.allocator.step_ended(event.worker_id)
+        if event.error:
+            self._note(f"{event.worker_id}: {event.error}")
+        return []
+
+    def _steps(self, worker_id: str, now: float) -> list[ProvisionerAction]:
+        """The next step of the worker towards its place in the plan."""
+        keeper = self._keepers.get(worker_id)
+        if self.allocator is None or keeper is None or keeper.snapshot is None or not keeper.address:
+            return []
+        if keeper.phase is WorkerPhase.STARTING:
+            return []
+        step = self.allocator.step(keeper.snapshot, now)
+        return [] if step is None else [_action(step, worker_id, keeper.address)]
 
     def _stop(self, now: float) -> list[ProvisionerAction]:
         self._note("all workers: stop requested")
@@ -111,7 +186,10 @@ class ProvisionerCore:
         if keeper.phase is not phase:
             self._note(f"{worker_id}: {phase} -> {keeper.phase}")
         is_new = snapshot is None and keeper.snapshot is not None
-        return (self._undo_reservations(keeper) if is_new else []), keeper.fingerprint() != before
+        actions = self._undo_reservations(keeper) if is_new else []
+        if isinstance(event, SnapshotArrived):
+            actions += self._steps(worker_id, now)
+        return actions, keeper.fingerprint() != before
 
     def _discovered(self, event: ProvisionerEvent, now: float) -> WorkerKeeper | None:
         if not isinstance(event, WorkerServing) or not self._settings.external:
@@ -136,7 +214,7 @@ class ProvisionerCore:
     def _acquire(self, event: AcquireRequested, now: float) -> list[ProvisionerAction]:
         held = self._leases.held_by(event.model, event.holder)
         candidates = self._candidates(event.model)
-        if held is not None and (held.worker_id, held.address) not in candidates:
+        if held is not None and not self._still_there(held):
             self._leases.remove(held)
             held = None
         if held is None:
@@ -148,6 +226,13 @@ class ProvisionerCore:
         lease = ReplicaLease(held.model, held.worker_id, held.address, held.holder, now + self._settings.lease_s)
         self._leases.put(lease)
         return [_reserve(lease, reserved=True), Granted(lease.worker_id, lease.address, self._settings.lease_s)]
+
+    def _still_there(self, lease: ReplicaLease) -> bool:
+        """The replica lives, awake or not: whoever holds it may put it to sleep."""
+        keeper = self._keepers.get(lease.worker_id)
+        if keeper is None or keeper.snapshot is None or keeper.address != lease.address:
+            return False
+        return any(r.model == lease.model and r.state is not ReplicaState.DEAD for r in keeper.snapshot.replicas)
 
     def _candidates(self, model: str) -> list[tuple[str, str]]:
         """(worker id, address) of awake replicas, the least busy first, then by name."""
@@ -179,6 +264,16 @@ class ProvisionerCore:
 
     def _note(self, reason: str) -> None:
         self._reasons.append(reason[:MAX_REASON_CHARS])
+
+
+def _action(step: Step, worker_id: str, address: str) -> ProvisionerAction:
+    match step.what:
+        case "sleep":
+            return SleepReplica(worker_id, address, step.model, step.generation, step.mode)
+        case "wake":
+            return WakeReplica(worker_id, address, step.model, step.generation)
+        case _:
+            return LoadReplica(worker_id, address, step.model, step.generation)
 
 
 def _reserve(lease: ReplicaLease, reserved: bool) -> ReserveReplica:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catenary.model.worker import Worker
+from catenary.model.demand import DemandReport
+from catenary.model.profile import EngineProfile
+from catenary.model.worker import SleepMode, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,24 @@ class ReleaseRequested:
     holder: str
 
 
+@dataclass(frozen=True, slots=True)
+class DemandArrived:
+    report: DemandReport
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    profile: EngineProfile
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A worker has answered SleepReplica, WakeReplica or LoadReplica; empty ``error``: it is done."""
+
+    worker_id: str
+    error: str = ""
+
+
 ProvisionerEvent = (
     Tick
     | ProcessStarted
@@ -75,6 +95,9 @@ ProvisionerEvent = (
     | StopRequested
     | AcquireRequested
     | ReleaseRequested
+    | DemandArrived
+    | ProfileChanged
+    | StepEnded
 )
 
 
@@ -129,10 +152,50 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class SleepReplica:
+    """Ends in StepEnded, as WakeReplica and LoadReplica do."""
+
+    worker_id: str
+    address: str
+    model: str
+    generation: int
+    mode: SleepMode
+
+
+@dataclass(frozen=True, slots=True)
+class WakeReplica:
+    worker_id: str
+    address: str
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReplica:
+    """As LoadModel, for a step of the plan."""
+
+    worker_id: str
+    address: str
+    model: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class PublishPlan:
     """The plan has changed."""
 
     revision: int
 
 
-ProvisionerAction = StartWorker | StopWorker | LoadModel | ReserveReplica | Granted | Refused | PublishPlan
+ProvisionerAction = (
+    StartWorker
+    | StopWorker
+    | LoadModel
+    | ReserveReplica
+    | Granted
+    | Refused
+    | SleepReplica
+    | WakeReplica
+    | LoadReplica
+    | PublishPlan
+)

@@ -19,6 +19,7 @@ from catenary.model.plan import PlannedWorker, WantedWorker, WorkerPhase
 from catenary.model.worker import Replica, ReplicaState, Worker
 
 MAX_ERROR_CHARS = 2000
+_NOT_RUNNING = (WorkerPhase.BACKING_OFF, WorkerPhase.EXTERNAL, WorkerPhase.RELEASED)
 _UP = (ReplicaState.AWAKE, ReplicaState.ASLEEP, ReplicaState.DRAINING)
 
 
@@ -42,6 +43,7 @@ class WorkerKeeper:
         self._phase_since = now
         self._seen_at = now
         self._for_good = False
+        self._released = False
         self._loads: dict[str, tuple[int, float]] = {}
 
     def planned(self, now: float) -> PlannedWorker:
@@ -72,7 +74,7 @@ class WorkerKeeper:
                 return self._give_up(f"not ready after {self._settings.start_timeout_s:g} s", now)
             case WorkerPhase.READY if now - self._phase_since >= self._settings.stable_s:
                 self._backoff.reset()
-            case WorkerPhase.STOPPING:
+            case WorkerPhase.STOPPING | WorkerPhase.RELEASED:
                 return []
         if self.address and now - self._seen_at >= self._settings.unresponsive_s:
             return self._give_up(f"no sign of life for {self._settings.unresponsive_s:g} s", now)
@@ -88,13 +90,16 @@ class WorkerKeeper:
             self._seen_at = now
 
     def ended(self, event: ProcessEnded, now: float) -> None:
-        if event.attempt != self._attempt or self.phase in (WorkerPhase.BACKING_OFF, WorkerPhase.EXTERNAL):
+        if event.attempt != self._attempt or self.phase in _NOT_RUNNING:
             return
         if self.phase is not WorkerPhase.STOPPING:
             self.last_error = event.reason[:MAX_ERROR_CHARS]
         self._forget()
         if self._for_good:
             self._enter(WorkerPhase.STOPPING, now)
+            return
+        if self._released:
+            self._enter(WorkerPhase.RELEASED, now)
             return
         self._next_start_at = now + self._backoff.fail()
         self._enter(WorkerPhase.BACKING_OFF, now)
@@ -116,9 +121,25 @@ class WorkerKeeper:
         self._for_good = True
         if self.phase in (WorkerPhase.STOPPING, WorkerPhase.EXTERNAL):
             return []
-        runs = self.phase is not WorkerPhase.BACKING_OFF
+        runs = self.phase not in _NOT_RUNNING
         self._enter(WorkerPhase.STOPPING, now)
         return [StopWorker(self.wanted.worker_id, self._attempt, at_once=False)] if runs else []
+
+    def release(self, now: float) -> list[ProvisionerAction]:
+        """End the process, whose calls finish first, until ``want`` is called."""
+        if self.phase is not WorkerPhase.READY:
+            return []
+        self._released = True
+        self._enter(WorkerPhase.STOPPING, now)
+        return [StopWorker(self.wanted.worker_id, self._attempt, at_once=False)]
+
+    def want(self, now: float) -> list[ProvisionerAction]:
+        """Have a released worker started again."""
+        self._released = False
+        if self.phase is not WorkerPhase.RELEASED:
+            return []
+        self._next_start_at = now
+        return self._start_if_due(now)
 
     def _start_if_due(self, now: float) -> list[ProvisionerAction]:
         if now < self._next_start_at:

@@ -21,6 +21,8 @@ class ProvisionerSettings:
     lease_s: float = 60.0
     external: bool = False
     max_workers: int = 1024
+    policy: str = "static"
+    plan_interval_s: float = 1.0
 
 
 @dataclass(slots=True)

@@ -123,7 +123,7 @@ class RouterCore:
         actions: list[RouterAction] = []
         shown = {replica.model for replica in worker.replicas}
         for model, pool in self.pools.items():
-            if model not in shown and worker.worker_id in pool.replicas:
+            if model not in shown and pool.knows(worker.worker_id):
                 self._gone(pool.remove_worker(worker.worker_id))
         for replica in worker.replicas:
             held = self.pools.get(replica.model)

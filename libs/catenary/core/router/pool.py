@@ -35,6 +35,8 @@ class Pool:
         self.late = CallQueue()
         self.replicas: dict[str, ReplicaLoad] = {}
         self.starting: dict[str, Replica] = {}
+        self.resting: dict[str, ReplicaLoad] = {}  # with the calls that they keep while they drain or sleep
+        self.asleep: set[str] = set()
         self.placed: dict[str, ReplicaLoad] = {}
         self._promised: deque[Resident] = deque()  # by expiry
         self.num_placed = 0
@@ -100,15 +102,13 @@ class Pool:
 
     def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
-        if not replica.takes_calls:
-            self.starting.pop(worker.worker_id, None)
-            if replica.state is ReplicaState.LOADING or (replica.state is ReplicaState.AWAKE and replica.reserved):
-                self.starting[worker.worker_id] = replica
-            return self._leave(worker.worker_id, keep_residents=replica.state is ReplicaState.DRAINING)
         self.starting.pop(worker.worker_id, None)
-        load = self.replicas.get(worker.worker_id)
+        self.asleep.discard(worker.worker_id)
+        if not replica.takes_calls:
+            return self._resting(worker.worker_id, replica, now)
+        load = self.replicas.get(worker.worker_id) or self._rested(worker)
         if load is None or load.address != worker.address:
-            gone = self._leave(worker.worker_id, keep_residents=False)
+            gone = self._leave(worker.worker_id)
             load = ReplicaLoad(worker.worker_id, worker.address, self.model, replica.max_num_seqs, replica.lookahead)
             self.replicas[worker.worker_id] = load
         else:
@@ -116,9 +116,13 @@ class Pool:
             load.max_num_seqs, load.lookahead = replica.max_num_seqs, replica.lookahead
         return gone + self._reconcile(load, replica, now)
 
+    def knows(self, worker_id: str) -> bool:
+        return any(worker_id in known for known in (self.replicas, self.resting, self.starting, self.asleep))
+
     def remove_worker(self, worker_id: str) -> list[Resident]:
         self.starting.pop(worker_id, None)
-        return self._leave(worker_id, keep_residents=False)
+        self.asleep.discard(worker_id)
+        return self._leave(worker_id)
 
     def expired(self, now: float) -> list[Resident]:
         """Placed calls that no snapshot has shown within the time of a reservation."""
@@ -138,7 +142,10 @@ class Pool:
             for resident in load.residents.values()
         )
         loading = [replica for replica in self.starting.values() if not replica.reserved]
-        starts = [max(0.0, self.profile.start_s * (1 - replica.load_progress)) for replica in loading]
+        starts = [self._ready_in_s(replica) for replica in loading]
+        can_wake = len(self.asleep) if self.settings.wakes else 0
+        if can_wake and not starts and not self.replicas:
+            starts = [self.profile.sleep_s + self.profile.wake_s]
         return PoolState(
             model=self.model,
             num_replicas=len(self.replicas),
@@ -152,7 +159,13 @@ class Pool:
             interference=self.traffic.interference,
             mean_prompt_tokens=self.traffic.mean_prompt,
             mean_output_tokens=self.traffic.mean_output,
+            num_asleep=can_wake,
         )
+
+    def _ready_in_s(self, replica: Replica) -> float:
+        if replica.state is ReplicaState.ASLEEP:
+            return replica.ready_in_s
+        return max(0.0, self.profile.start_s * (1 - replica.load_progress))
 
     def predicted_s(self, call: QueuedCall, output_tokens: float) -> float:
         """Duration on a full engine."""
@@ -181,11 +194,41 @@ class Pool:
             call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin, standing
         )
 
-    def _leave(self, worker_id: str, *, keep_residents: bool) -> list[Resident]:
-        load = self.replicas.pop(worker_id, None)
-        if load is None or keep_residents:
+    def _resting(self, worker_id: str, replica: Replica, now: float) -> list[Resident]:
+        """The replica takes no calls; those that it shows while it drains or sleeps stay placed there."""
+        waking = replica.state is ReplicaState.ASLEEP and replica.ready_in_s > 0
+        if replica.state is ReplicaState.ASLEEP and not waking:
+            self.asleep.add(worker_id)
+        if (
+            waking
+            or replica.state is ReplicaState.LOADING
+            or (replica.state is ReplicaState.AWAKE and replica.reserved)
+        ):
+            self.starting[worker_id] = replica
+        if replica.state not in (ReplicaState.DRAINING, ReplicaState.ASLEEP):
+            return self._leave(worker_id)
+        load = self.replicas.pop(worker_id, None) or self.resting.get(worker_id)
+        if load is None:
             return []
-        return [gone for call_id in list(load.residents) if (gone := self.release(call_id)) is not None]
+        self.resting[worker_id] = load
+        return self._reconcile(load, replica, now)
+
+    def _rested(self, worker: Worker) -> ReplicaLoad | None:
+        """The replica takes calls again, beside those that it kept."""
+        load = self.resting.pop(worker.worker_id, None)
+        if load is not None:
+            self.replicas[worker.worker_id] = load
+        return load
+
+    def _leave(self, worker_id: str) -> list[Resident]:
+        loads = (self.replicas.pop(worker_id, None), self.resting.pop(worker_id, None))
+        return [
+            gone
+            for load in loads
+            if load is not None
+            for call_id in list(load.residents)
+            if (gone := self.release(call_id)) is not None
+        ]
 
     def _reconcile(self, load: ReplicaLoad, replica: Replica, now: float) -> list[Resident]:
         held = {call.call_id: call for call in replica.calls}

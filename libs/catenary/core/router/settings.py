@@ -14,6 +14,8 @@ class RouterSettings:
 
     ``protect``: a call that can wait is kept from a replica where it costs more than ``harm_bound`` expected misses
     beyond the best one; it can while at most ``patience_share`` of the pool's seats' number of calls wait.
+
+    ``wakes``: somebody wakes sleeping replicas when calls come.
     """
 
     ordering: str = "least_slack"
@@ -28,4 +30,5 @@ class RouterSettings:
     reservation_ttl_s: float = 30.0
     late_share: float = 0.1
     max_prefixes: int = 4096
+    wakes: bool = False
     epoch: int = 0

@@ -81,6 +81,10 @@ class CallTable:
         """Every call in the model's engine, those being aborted included."""
         return [self._by_handle[handle] for handle in sorted(self._by_model.get(model, ()))]
 
+    def end_all(self, model: str, reason: FinishReason, error: str) -> tuple[int, ...]:
+        """Mark every call of the model's engine as being aborted; their handles, without those that already are."""
+        return tuple(call.handle for call in self.of_model(model) if self.end(call, reason, error))
+
     def num_held(self, model: str) -> int:
         """Calls in the model's engine, those being aborted included."""
         return len(self._by_model.get(model, ()))

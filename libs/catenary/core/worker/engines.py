@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
-from catenary.core.worker.calls import CallTable
 from catenary.core.worker.events import (
     AbortCalls,
     CommandDone,
@@ -12,7 +12,6 @@ from catenary.core.worker.events import (
     EngineFacts,
     ReplicaSettings,
     SleepEngine,
-    SleepMode,
     SnapshotChanged,
     StartEngine,
     StopEngine,
@@ -21,15 +20,29 @@ from catenary.core.worker.events import (
 )
 from catenary.core.worker.replica import Job, JobKind, JobQueue, ReplicaRecord
 from catenary.model.outcome import FinishReason
-from catenary.model.worker import ReplicaState
+from catenary.model.worker import ReplicaState, SleepMode
 
 _GIB = 1 << 30
+
+
+class EngineCalls(Protocol):
+    """The calls in a worker's engines."""
+
+    def __len__(self) -> int: ...
+
+    def num_held(self, model: str) -> int:
+        """Calls in the model's engine, those being aborted included."""
+        ...
+
+    def end_all(self, model: str, reason: FinishReason, error: str) -> tuple[int, ...]:
+        """Mark every call of the model's engine as being aborted; their handles, without those that already are."""
+        ...
 
 
 class EngineKeeper:
     """The replicas' states. Each method takes one event and returns what to do."""
 
-    def __init__(self, replicas: Iterable[ReplicaSettings], calls: CallTable) -> None:
+    def __init__(self, replicas: Iterable[ReplicaSettings], calls: EngineCalls) -> None:
         self.records = {settings.model: ReplicaRecord(settings) for settings in replicas}
         self.draining = False
         self._calls = calls
@@ -74,7 +87,9 @@ class EngineKeeper:
         else:
             record.after_drain = job
         if mode is SleepMode.REPLAY:
-            actions += self._abort_all(model, "the replica is put to sleep; the call goes on elsewhere")
+            actions += self._abort_all(
+                model, "the replica is put to sleep; the call goes on elsewhere", FinishReason.REPLICA_DRAINING
+            )
         return actions + self.call_left(model, now)
 
     def wake(self, command_id: int, model: str, generation: int, now: float) -> list[WorkerAction]:
@@ -205,15 +220,16 @@ class EngineKeeper:
                 case JobKind.SLEEP:
                     actions.append(SleepEngine(job.model, job.level, job.freeze))
                 case JobKind.WAKE:
-                    actions.append(WakeEngine(job.model))
+                    record.wakes_at = now + record.settings.wake_s
+                    actions += [WakeEngine(job.model), SnapshotChanged()]
                 case JobKind.STOP:
                     record.change(ReplicaState.DRAINING)
                     actions += [SnapshotChanged(), StopEngine(job.model)]
         return actions
 
-    def _abort_all(self, model: str, error: str) -> list[WorkerAction]:
-        ended = [call for call in self._calls.of_model(model) if self._calls.end(call, FinishReason.ABORTED, error)]
-        return [AbortCalls(tuple(call.handle for call in ended))] if ended else []
+    def _abort_all(self, model: str, error: str, reason: FinishReason = FinishReason.ABORTED) -> list[WorkerAction]:
+        handles = self._calls.end_all(model, reason, error)
+        return [AbortCalls(handles)] if handles else []
 
     def _find(self, model: str, generation: int) -> ReplicaRecord | str:
         """The replica, or why a command that expects ``generation`` (0: any) does not fit it."""

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from catenary.model.outcome import FinishReason
 
 
-class SleepMode(StrEnum):
-    """What becomes of the calls of a replica put to sleep: finish first, stop and go on later, or be aborted."""
-
-    DRAIN = "DRAIN"
-    FREEZE = "FREEZE"
-    REPLAY = "REPLAY"
-
-
 @dataclass(frozen=True, slots=True)
 class ReplicaSettings:
-    """Of one configured model. Zero means unknown; ``start_s`` is the time that a start should take."""
+    """Of one configured model. Zero means unknown; ``start_s``, ``sleep_s``, ``wake_s``: what these should take."""
 
     model: str
     max_num_seqs: int
@@ -27,6 +18,8 @@ class ReplicaSettings:
     engine: str = ""
     needed_bytes: int = 0
     start_s: float = 0.0
+    sleep_s: float = 0.0
+    wake_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from catenary.model.worker import Replica, ReplicaState
 
 _MOST_PROGRESS = 0.99
 _UNKNOWN_START_S = 60.0
+SOON_S = 0.05
 
 
 class JobKind(Enum):
@@ -46,6 +47,7 @@ class ReplicaRecord:
     stats: EngineStats = field(default_factory=EngineStats)
     start_s: float = 0.0
     started_at: float | None = None
+    wakes_at: float | None = None
     after_drain: Job | None = None  # what follows once its calls have ended
 
     @property
@@ -55,6 +57,7 @@ class ReplicaRecord:
     def change(self, state: ReplicaState, error: str = "") -> None:
         self.state = state
         self.error = error
+        self.wakes_at = None
         self.generation += 1
 
     def snapshot(self, calls: Iterable[HeldCall], now: float) -> Replica:
@@ -79,6 +82,7 @@ class ReplicaRecord:
             engine=settings.engine,
             load_progress=self._load_progress(now),
             memory_bytes=facts.memory_bytes,
+            ready_in_s=0.0 if self.wakes_at is None else max(SOON_S, self.wakes_at - now),
         )
 
     def _load_progress(self, now: float) -> float:

@@ -53,4 +53,4 @@ def wait_s(pool: PoolState) -> float:
 
 
 def _served(pool: PoolState | None) -> bool:
-    return pool is not None and (pool.num_replicas > 0 or pool.num_starting > 0)
+    return pool is not None and (pool.num_replicas > 0 or pool.num_starting > 0 or pool.num_asleep > 0)

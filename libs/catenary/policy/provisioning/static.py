@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catenary.model.plan import AcceleratorSlot, WantedWorker
+from catenary.policy.provisioning.context import PlanContext
+from catenary.policy.provisioning.decision import PlanDecision
 
 
 def wanted_workers(slots: Sequence[AcceleratorSlot]) -> tuple[WantedWorker, ...]:
     return tuple(WantedWorker(slot.worker_id, slot.models) for slot in slots)
+
+
+def static(context: PlanContext) -> PlanDecision:
+    """Rule: what is awake stays awake; nothing is moved."""
+    return PlanDecision()

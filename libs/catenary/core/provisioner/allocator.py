@@ -1,0 +1,188 @@
+"""Which model is to be awake on each worker's accelerators, and the steps that lead there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from catenary.core.provisioner.outlook import Outlook
+from catenary.core.provisioner.steady import Steadiness
+from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
+from catenary.policy.provisioning import Planner
+from catenary.policy.provisioning.context import Accelerator, PlanContext, PlanSettings
+from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
+
+ALMOST_S = 0.05
+COMMAND_TIMEOUT_S = 120.0
+IN_ENGINE = (ReplicaState.AWAKE, ReplicaState.DRAINING, ReplicaState.LOADING)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command for a worker: "sleep", "wake" or "load" of ``model``, whose replica is at ``generation``."""
+
+    what: str
+    model: str
+    generation: int
+    mode: SleepMode = SleepMode.DRAIN
+
+
+@dataclass(slots=True)
+class _Place:
+    """One worker. ``target``: the model to be awake, "" for none, None where nothing was decided yet."""
+
+    target: str | None = None
+    ready_at: float = 0.0
+    moved_at: float = -1e9
+    idle_since: float | None = None
+    step_since: float | None = None
+    mode: SleepMode = SleepMode.DRAIN
+
+
+class Allocator:
+    """Keeps a target per worker and turns moves into steps, one at a time per worker.
+
+    The steps follow from what the worker shows, so that a lost command or a restarted provisioner changes nothing.
+    """
+
+    def __init__(self, planner: Planner, settings: PlanSettings, outlook: Outlook, now: float) -> None:
+        self.outlook = outlook
+        self.last = PlanDecision()
+        self.num_switches = 0
+        self._planner = planner
+        self._settings = settings
+        self._steady = Steadiness(settings.hysteresis_s)
+        self._places: dict[str, _Place] = {}
+        self._switched: dict[tuple[str, str], float] = {}
+        self._began = now
+
+    def plan(
+        self, workers: Iterable[Worker], now: float, released: Mapping[str, Sequence[str]] | None = None
+    ) -> list[Move]:
+        """Decide anew. Returns the moves that are begun. ``released``: by worker without a process, its models."""
+        present = [self._accelerator(worker, now) for worker in workers]
+        absent = [
+            Accelerator(name, startable=tuple(models))
+            for name, models in (released or {}).items()
+            if not (place := self._places.get(name)) or not place.target
+        ]
+        accelerators = (*present, *absent)
+        barred = frozenset((y, x) for (x, y), at in self._switched.items() if now - at < self._settings.dwell_s)
+        self.last = self._planner(
+            PlanContext(accelerators, self.outlook.pools(now), self.outlook.workflows(now), barred, self._settings)
+        )
+        begun = self._steady.passed(self.last.moves, now)
+        moved = {move.worker_id for move in begun}
+        begun += [move for move in self._releases(present) if move.worker_id not in moved]
+        for move in begun:
+            place = self._places.setdefault(move.worker_id, _Place())
+            place.target, place.ready_at, place.mode = move.after, now + move.takes_s, move.mode
+            if move.kind is MoveKind.SWITCH:
+                place.moved_at = self._switched[move.before, move.after] = now
+                self.num_switches += 1
+        return begun
+
+    def _releases(self, accelerators: Sequence[Accelerator]) -> Iterable[Move]:
+        """Accelerators on which nothing has been awake for long, as far as enough replicas stay loaded."""
+        after_s = self._settings.idle_release_s
+        if after_s <= 0:
+            return
+        loaded = Counter(model for a in accelerators for model in (*a.asleep, a.awake))
+        for accelerator in accelerators:
+            if accelerator.awake or accelerator.idle_s < after_s or not accelerator.movable:
+                continue
+            bounds = self.outlook.bounds
+            if any(loaded[m] <= bounds[m].keep_warm for m in accelerator.asleep if m in bounds and bounds[m].keep_warm):
+                continue
+            loaded.subtract(accelerator.asleep)
+            reason = f"nothing awake for {accelerator.idle_s:.0f} s"
+            yield Move(MoveKind.RELEASE, accelerator.worker_id, reason=reason)
+
+    def starved(self, workers: Iterable[Worker], now: float) -> bool:
+        """Calls wait for a model that is neither awake nor on its way."""
+        awake = {accelerator.awake for accelerator in (self._accelerator(worker, now) for worker in workers)}
+        return any(
+            model not in awake and (pool.num_queued or any(ready_in_s <= 0 for ready_in_s, _ in pool.waves))
+            for model, pool in self.outlook.pools(now).items()
+        )
+
+    def step(self, worker: Worker, now: float) -> Step | None:
+        """What to do next on the worker on its way to its target; None while it does something, or is there."""
+        place = self._place(worker)
+        if place.target is None or worker.draining or any(replica.reserved for replica in worker.replicas):
+            return None
+        if place.step_since is not None and now - place.step_since < COMMAND_TIMEOUT_S:
+            return None
+        step = _next_step(worker.replicas, place.target, place.mode)
+        place.step_since = now if step is not None else None
+        return step
+
+    def step_ended(self, worker_id: str) -> None:
+        """The worker has answered the last step, whatever it said."""
+        if (place := self._places.get(worker_id)) is not None:
+            place.step_since = None
+
+    def forget(self, worker_id: str) -> None:
+        self._places.pop(worker_id, None)
+
+    def waking(self, workers: Iterable[Worker], now: float) -> Mapping[str, float]:
+        """By model, seconds until the first replica on its way takes calls."""
+        found: dict[str, float] = {}
+        for worker in workers:
+            accelerator = self._accelerator(worker, now)
+            if accelerator.awake and accelerator.ready_in_s > 0:
+                known = found.get(accelerator.awake, accelerator.ready_in_s)
+                found[accelerator.awake] = min(known, accelerator.ready_in_s)
+        return found
+
+    def _place(self, worker: Worker) -> _Place:
+        place = self._places.get(worker.worker_id)
+        if place is None:
+            place = self._places[worker.worker_id] = _Place()
+        if place.target is None:
+            awake = [replica.model for replica in worker.replicas if replica.state is ReplicaState.AWAKE]
+            loading = any(replica.state is ReplicaState.LOADING for replica in worker.replicas)
+            if not loading:
+                place.target = awake[0] if awake else ""
+        return place
+
+    def _accelerator(self, worker: Worker, now: float) -> Accelerator:
+        place = self._place(worker)
+        replicas = worker.replicas
+        awake = place.target or ""
+        there = any(r.model == awake and r.state is ReplicaState.AWAKE for r in replicas)
+        others = any(r.model != awake and r.state in IN_ENGINE for r in replicas)
+        settled = not others and (there or not awake)
+        if awake:
+            place.idle_since = None
+        elif place.idle_since is None:
+            place.idle_since = now
+        return Accelerator(
+            worker_id=worker.worker_id,
+            awake=awake,
+            ready_in_s=0.0 if there else max(ALMOST_S, place.ready_at - now),
+            asleep=tuple(r.model for r in replicas if r.state is ReplicaState.ASLEEP and r.model != awake),
+            startable=tuple(r.model for r in replicas if r.state is ReplicaState.DEAD and r.model != awake),
+            num_calls=sum(r.num_running + r.num_waiting for r in replicas if r.state is not ReplicaState.ASLEEP),
+            movable=settled and place.step_since is None and not any(r.reserved for r in replicas),
+            still_s=now - place.moved_at,
+            idle_s=0.0 if place.idle_since is None else now - place.idle_since,
+            size=worker.num_accelerators,
+        )
+
+
+def _next_step(replicas: Iterable[Replica], target: str, mode: SleepMode) -> Step | None:
+    """Others go to sleep first; then the target wakes, or is loaded where no engine of it is."""
+    replicas = tuple(replicas)
+    for replica in replicas:
+        if replica.model != target and replica.state is ReplicaState.AWAKE:
+            return Step("sleep", replica.model, replica.generation, mode)
+    if any(replica.state in (ReplicaState.DRAINING, ReplicaState.LOADING) for replica in replicas):
+        return None
+    for replica in replicas:
+        if replica.model == target and replica.state is ReplicaState.ASLEEP:
+            return Step("wake", replica.model, replica.generation)
+        if replica.model == target and replica.state is ReplicaState.DEAD:
+            return Step("load", replica.model, replica.generation)
+    return None

@@ -1,0 +1,99 @@
+"""The moves that are possible now, and which accelerator each is best done on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from catenary.model.worker import SleepMode
+from catenary.policy.prediction import duration_s
+from catenary.policy.provisioning.context import Accelerator, PlanContext, PoolOutlook
+from catenary.policy.provisioning.decision import Move, MoveKind
+from catenary.policy.provisioning.misses import Capacity
+
+DRAIN_PATIENCE = 2.0
+"""Running calls may hold a switch up for so many times what it takes by itself."""
+
+
+def capacity_of(accelerators: Iterable[Accelerator], models: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """By model, when each of its replicas takes calls."""
+    ready: dict[str, list[float]] = {model: [] for model in models}
+    for accelerator in accelerators:
+        if accelerator.awake in ready:
+            ready[accelerator.awake].append(accelerator.ready_in_s)
+    return {model: tuple(sorted(times)) for model, times in ready.items()}
+
+
+def after(capacity: Capacity, move: Move) -> dict[str, tuple[float, ...]]:
+    """The capacity once ``move`` is under way. What goes to sleep takes no calls from now on."""
+    changed = dict(capacity)
+    if move.before in changed:
+        changed[move.before] = changed[move.before][1:]
+    if move.after in changed:
+        changed[move.after] = tuple(sorted((*changed[move.after], move.takes_s)))
+    return changed
+
+
+def candidates(context: PlanContext, accelerators: Iterable[Accelerator]) -> Iterator[Move]:
+    """One move of each kind: on the accelerator with the fewest calls, then by worker id."""
+    seen: set[tuple[str, str, str]] = set()
+    awake = sum(accelerator.size for accelerator in accelerators if accelerator.awake)
+    counts = {name: len(ready) for name, ready in capacity_of(accelerators, context.pools).items()}
+    for accelerator in sorted(accelerators, key=lambda a: (a.num_calls, a.worker_id)):
+        if not accelerator.movable:
+            continue
+        for move in _moves(context, accelerator):
+            if move.key in seen:
+                continue
+            if move.after and counts[move.after] >= context.pools[move.after].bounds.max_awake:
+                continue
+            if move.before and counts.get(move.before, 1) <= _least(context, move.before):
+                continue
+            if not move.before and awake + accelerator.size > context.settings.budget:
+                continue
+            seen.add(move.key)
+            yield move
+
+
+def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
+    name, awake = accelerator.worker_id, accelerator.awake
+    if not awake:
+        for model in accelerator.asleep:
+            if model in context.pools:
+                yield Move(MoveKind.WAKE, name, "", model, takes_s=context.pools[model].times.wake_s)
+        for model in accelerator.startable:
+            if model in context.pools and not accelerator.asleep:
+                yield Move(MoveKind.START, name, "", model, takes_s=context.pools[model].times.start_s)
+        return
+    if accelerator.ready_in_s > 0:
+        return
+    yield Move(MoveKind.SLEEP, name, awake, "")
+    if accelerator.still_s < context.settings.dwell_s:
+        return
+    for model in accelerator.asleep:
+        if model in context.pools and awake in context.pools and (awake, model) not in context.barred:
+            yield _switch(context, accelerator, model)
+
+
+def _switch(context: PlanContext, accelerator: Accelerator, model: str) -> Move:
+    """Running calls finish first where that is quick; else they go on elsewhere, or where nobody else is awake here."""
+    before = context.pools[accelerator.awake]
+    takes_s = before.times.sleep_s + context.pools[model].times.wake_s
+    end_s = drain_s(before) if accelerator.num_calls else 0.0
+    others = any(a.awake == before.model and a is not accelerator for a in context.accelerators)
+    if end_s <= DRAIN_PATIENCE * takes_s:
+        mode, takes_s = SleepMode.DRAIN, takes_s + end_s
+    else:
+        mode = SleepMode.REPLAY if others else SleepMode.FREEZE
+    return Move(MoveKind.SWITCH, accelerator.worker_id, before.model, model, takes_s=takes_s, mode=mode)
+
+
+def drain_s(pool: PoolOutlook) -> float:
+    """Until the calls of a replica have ended: about one call's duration at half a batch."""
+    traffic = pool.traffic
+    half = pool.profile.max_num_seqs / 2
+    return duration_s(pool.profile, traffic.mean_prompt, traffic.mean_output, half, traffic)
+
+
+def _least(context: PlanContext, model: str) -> int:
+    pool = context.pools.get(model)
+    return pool.bounds.min_awake if pool is not None else 0

@@ -1,0 +1,89 @@
+"""How many runs will miss their objective over the coming horizon, given each pool's capacity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from catenary.policy.prediction import SPEED_SPREAD
+from catenary.policy.provisioning.context import PlanContext, WorkflowOutlook
+from catenary.policy.provisioning.fluid import NODES, Course, FluidPool
+
+Capacity = Mapping[str, tuple[float, ...]]
+"""By model, when each of its replicas takes calls (s from now), in order."""
+
+STEPS = 40
+LEAST_STEP_S = 0.2
+LEAST_DEVIATION = 0.1
+
+
+class MissForecast:
+    """Rule: a run misses when its path, each model's part stretched as its pool will be when the run is there, exceeds
+    its deadline, or when a pool on it has no room for it. Pools are followed one by one, runs across all of them.
+
+    Inputs: the context's outlooks. Trade-off: all runs of a workflow share one distribution of deadline over unloaded
+    latency; waits in different pools rise and fall together with the arrivals.
+    """
+
+    def __init__(self, context: PlanContext) -> None:
+        pools = context.pools.values()
+        slowest_s = max((_slowest_s(context, name) for name in context.pools), default=0.0)
+        own_s = max((workflow.own_s for workflow in context.workflows), default=0.0)
+        self.horizon_s = max(context.settings.horizon_s, 1.5 * slowest_s + 2 * own_s)
+        self._step_s = max(LEAST_STEP_S, self.horizon_s / STEPS)
+        self._num_steps = math.ceil(self.horizon_s / self._step_s)
+        wait_s = 0.2 * own_s if own_s else 1.0
+        self._pools = {pool.model: FluidPool(pool, self._step_s, self._num_steps, wait_s) for pool in pools}
+        self._calls = {p.model: p.num_running + p.num_queued + sum(calls for _, calls in p.waves) for p in pools}
+        self._workflows = [w for w in context.workflows if w.rate > 0]
+
+    def misses(self, capacity: Capacity) -> float:
+        """Runs that miss over the horizon; calls of a model that is awake nowhere are among them."""
+        courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
+        stranded = sum(self._calls[model] for model, ready in capacity.items() if not ready)
+        return stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
+
+    def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
+        """Part of the workflow's runs that miss, 0..1."""
+        courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
+        runs = workflow.rate * self._step_s * self._num_steps
+        return min(1.0, self._of_workflow(workflow, courses) / runs) if runs else 0.0
+
+    def _of_workflow(self, workflow: WorkflowOutlook, courses: Mapping[str, tuple[Course, ...]]) -> float:
+        total = 0.0
+        stages = [
+            (part, int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s), courses[model])
+            for model, part in workflow.parts.items()
+            if model in courses
+        ]
+        first = -max((offset for _, offset, _ in stages), default=0)
+        last = self._num_steps - 1
+        for node, (_, weight) in enumerate(NODES):
+            missed = 0.0
+            for step in range(first, self._num_steps):
+                stretch = kept = 0.0
+                lost = 0.0
+                for part, offset, course in stages:
+                    index = min(last, max(0, step + offset))
+                    stretch += part * course[node].stretch[index]
+                    if step + offset >= 0:
+                        lost = max(lost, course[node].lost[index])
+                kept = 1.0 - lost
+                missed += lost + kept * _late(stretch, workflow)
+            total += weight * missed
+        return total * workflow.rate * self._step_s
+
+
+def _slowest_s(context: PlanContext, model: str) -> float:
+    """The quickest way to one more replica of the model takes so long."""
+    times = context.pools[model].times
+    if any(model in accelerator.asleep or model == accelerator.awake for accelerator in context.accelerators):
+        return times.sleep_s + times.wake_s
+    return times.start_s
+
+
+def _late(stretch: float, workflow: WorkflowOutlook) -> float:
+    if workflow.ratio <= 0:
+        return 0.0
+    deviation = math.hypot(max(LEAST_DEVIATION, workflow.ratio_deviation), SPEED_SPREAD * stretch)
+    return 0.5 * (1.0 + math.erf((stretch - workflow.ratio) / (deviation * math.sqrt(2.0))))

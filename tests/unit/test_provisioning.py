@@ -1,0 +1,198 @@
+"""Which models the policies want awake where, and that they stay with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from catenary.core.provisioner.allocator import Allocator
+from catenary.core.provisioner.outlook import Outlook
+from catenary.core.provisioner.rates import ArrivalRates
+from catenary.model.demand import DemandReport, ModelShare, Wave, WorkflowArrivals
+from catenary.model.dispatch import PoolState
+from catenary.model.profile import EngineProfile
+from catenary.model.worker import Replica, ReplicaState, Worker
+from catenary.policy.prediction import Traffic
+from catenary.policy.provisioning import PLANNERS, risk
+from catenary.policy.provisioning.context import (
+    Accelerator,
+    ActionTimes,
+    Bounds,
+    PlanContext,
+    PlanSettings,
+    PoolOutlook,
+    WorkflowOutlook,
+)
+from catenary.policy.provisioning.decision import MoveKind
+
+PROFILES = {
+    name: EngineProfile(name, prefill_base_s=0.003, step_base_s=0.008, sleep_s=0.4, wake_s=0.5) for name in ("x", "y")
+}
+CALL = ModelShare("", 1.0, 256.0, 100.0, 0.8, 0.0)
+
+
+@dataclass
+class Bench:
+    """Six workers with both models, whose replicas do at once what a step says."""
+
+    settings: PlanSettings
+    policy: str = "risk"
+    bounds: dict[str, Bounds] = field(default_factory=dict)
+    runs: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.allocator = Allocator(PLANNERS[self.policy], self.settings, Outlook(dict(PROFILES), self.bounds), 0.0)
+        self.workers = {f"w{i}": _worker(f"w{i}", "x" if i < 3 else "y") for i in range(6)}
+
+    def play(self, until_s: float, rate: Callable[[str, float], float]) -> None:
+        now = 0.0
+        while now < until_s:
+            now += 0.25
+            for name in PROFILES:
+                self.runs[name] = self.runs.get(name, 0.0) + 0.25 * rate(name, now)
+            self.allocator.outlook.take_demand(self._report(rate, now), now)
+            if now % 1.0 == 0:
+                self.allocator.plan(self.workers.values(), now)
+            for name in self.workers:
+                self._follow(name, now)
+
+    def awake(self, model: str) -> int:
+        return sum(
+            r.model == model and r.state is ReplicaState.AWAKE for w in self.workers.values() for r in w.replicas
+        )
+
+    def _report(self, rate: Callable[[str, float], float], now: float) -> DemandReport:
+        workflows = tuple(_arrived(name, self.runs[name]) for name in PROFILES)
+        pools = tuple(PoolState(name, num_running=round(0.8 * rate(name, now))) for name in PROFILES)
+        return DemandReport("g", 1, workflows, (), pools)
+
+    def _follow(self, name: str, now: float) -> None:
+        while (step := self.allocator.step(self.workers[name], now)) is not None:
+            state = ReplicaState.ASLEEP if step.what == "sleep" else ReplicaState.AWAKE
+            worker = self.workers[name]
+            replicas = tuple(replace(r, state=state) if r.model == step.model else r for r in worker.replicas)
+            self.workers[name] = replace(worker, replicas=replicas)
+            self.allocator.step_ended(name)
+
+
+def _arrived(name: str, runs: float) -> WorkflowArrivals:
+    share = ModelShare(name, runs, 256 * runs, 100 * runs, 0.8 * runs, 0.0)
+    return WorkflowArrivals(name, runs, runs, 2.2 * runs, 4.9 * runs, (share,))
+
+
+def _worker(name: str, first: str) -> Worker:
+    replicas = tuple(
+        Replica(model, ReplicaState.AWAKE if model == first else ReplicaState.ASLEEP, 1, 16) for model in PROFILES
+    )
+    return Worker(name, f"{name}:1", 1, replicas)
+
+
+def pool(model: str, rate: float, **changes: object) -> PoolOutlook:
+    times = ActionTimes(sleep_s=0.4, wake_s=0.5)
+    outlook = PoolOutlook(model, PROFILES[model], times, traffic=Traffic(256, 100), rate=rate, num_running=0.8 * rate)
+    return replace(outlook, **changes)  # type: ignore[arg-type]
+
+
+def workflow(model: str, rate: float) -> WorkflowOutlook:
+    return WorkflowOutlook(model, rate, 2.2, 0.2, {model: 1.0}, {model: 0.0}, 0.85)
+
+
+def context(x: float, y: float, awake: list[str], **settings: float) -> PlanContext:
+    accelerators = tuple(
+        Accelerator(f"w{i}", model, asleep=tuple(m for m in PROFILES if m != model)) for i, model in enumerate(awake)
+    )
+    pools = {"x": pool("x", x), "y": pool("y", y)}
+    plan = PlanSettings(**settings)  # type: ignore[arg-type]
+    return PlanContext(accelerators, pools, (workflow("x", x), workflow("y", y)), settings=plan)
+
+
+def test_an_accelerator_is_switched_to_the_model_that_would_miss() -> None:
+    [move] = risk(context(40, 4, ["x", "x", "y", "y"])).moves[:1]
+    assert (move.kind, move.before, move.after) == (MoveKind.SWITCH, "y", "x")
+    assert move.misses_avoided > 1
+
+
+def test_where_nobody_misses_nothing_is_moved() -> None:
+    assert risk(context(8, 8, ["x", "x", "y", "y"])).moves == ()
+
+
+def test_a_sleeping_model_wakes_before_the_calls_reach_it() -> None:
+    """Nothing of y runs or waits yet; admitted runs will ask for it in a second."""
+    base = context(10, 0, ["x", ""])
+    waves = tuple((1.0 + 0.1 * i, 2.0) for i in range(10))
+    chain = WorkflowOutlook("chain", 10, 2.2, 0.2, {"x": 0.5, "y": 0.5}, {"x": 0.0, "y": 0.8}, 1.7)
+    pools = {"x": pool("x", 10), "y": pool("y", 10, waves=waves, num_running=0.0, after_s=0.8)}
+    decision = risk(replace(base, pools=pools, workflows=(chain,)))
+    assert [(m.kind, m.after) for m in decision.moves] == [(MoveKind.WAKE, "y")]
+
+
+def test_idle_replicas_sleep_when_awake_ones_have_a_price_and_the_least_stay() -> None:
+    base = context(0.5, 0, ["x", "x", "y"], replica_price=0.1)
+    pools = {**base.pools, "y": replace(base.pools["y"], bounds=Bounds(min_awake=1))}
+    moves = risk(replace(base, pools=pools)).moves
+    assert [(m.kind, m.before) for m in moves] == [(MoveKind.SLEEP, "x")]
+
+
+def test_a_target_out_of_reach_is_said_to_be_infeasible_and_stays_within_the_budget() -> None:
+    decision = risk(context(400, 0.1, ["x", "x", "", ""], budget=3))
+    assert len([m for m in decision.moves if m.kind is MoveKind.WAKE]) <= 1
+    assert any("budget of 3 accelerators" in reason for _, reason in decision.infeasible)
+
+
+def test_a_sawtooth_does_not_make_it_flap() -> None:
+    def rate(model: str, now: float) -> float:
+        phase = (now / 3.0) % 2 < 1
+        return 40.0 if phase == (model == "x") else 15.0
+
+    bench = Bench(PlanSettings())
+    bench.play(60, rate)
+    assert bench.allocator.num_switches <= 4
+
+
+def test_a_lasting_change_of_the_mix_is_followed() -> None:
+    bench = Bench(PlanSettings())
+    bench.play(60, lambda model, now: (35.0 if now > 20 else 20.0) if model == "x" else 10.0)
+    assert bench.awake("x") > 3
+    assert bench.awake("y") >= 1
+
+
+@pytest.mark.parametrize("policy", ["risk", "reactive"])
+def test_what_nobody_asks_for_goes_to_sleep_and_wakes_again(policy: str) -> None:
+    bench = Bench(PlanSettings(replica_price=0.1), policy)
+    bench.play(60, lambda model, now: 20.0 if now < 20 or now > 50 else 0.0)
+    assert bench.awake("x") >= 1
+    quiet = Bench(PlanSettings(replica_price=0.1), policy)
+    quiet.play(50, lambda model, now: 20.0 if now < 20 else 0.0)
+    assert (quiet.awake("x"), quiet.awake("y")) == (0, 0)
+
+
+def test_bounds_hold_whatever_arrives() -> None:
+    bench = Bench(PlanSettings(), bounds={"x": Bounds(max_awake=3), "y": Bounds(min_awake=2)})
+    bench.play(30, lambda model, now: 200.0 if model == "x" else 0.0)
+    assert bench.awake("x") <= 3
+    assert bench.awake("y") >= 2
+
+
+def test_a_jump_of_the_rate_is_seen_within_two_seconds_and_chance_is_not() -> None:
+    rates, runs = ArrivalRates(), 0.0
+    for i in range(1, 101):
+        runs += 2.0 + (1 if i % 3 == 0 else -1 if i % 3 == 1 else 0)
+        rates.take(DemandReport("g", 1, (_arrived("x", runs),), ()), i * 0.25)
+    steady = rates.arriving(25.0)[0].rate
+    assert steady == pytest.approx(8.0, rel=0.05)
+    for i in range(101, 109):
+        runs += 7.0
+        rates.take(DemandReport("g", 1, (_arrived("x", runs),), ()), i * 0.25)
+    assert rates.arriving(27.0)[0].rate > 20
+
+
+def test_a_restarted_gateway_counts_from_nothing_and_an_old_wave_is_forgotten() -> None:
+    rates = ArrivalRates()
+    rates.take(DemandReport("g", 1, (_arrived("x", 100.0),), (Wave("x", 0.0, 3.0),)), 1.0)
+    rates.take(DemandReport("g", 2, (_arrived("x", 5.0),), ()), 2.0)
+    assert rates.arriving(2.0)[0].rate < 200
+    assert rates.waves(2.0) == []
+    assert not math.isnan(rates.arriving(30.0)[0].rate)
