@@ -12,9 +12,10 @@ import grpc
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.rpc import abort
-from catenary.runtime.wire.profile import record_to_proto
+from catenary.runtime.wire.profile import ProfileError, record_from_proto, record_to_proto
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceServicer
+from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.failure import ProfileFailed
 from catenary_profiler.measurement import Measurement, Progress
 
@@ -26,8 +27,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ProfilerServicer(ProfilerServiceServicer):
     """A measurement lives as long as the RPC that asked for it."""
 
-    def __init__(self, core: ProfilerCore, measurement: Measurement) -> None:
+    def __init__(self, core: ProfilerCore, measurement: Measurement, archive: ProfileArchive) -> None:
         self._core = core
+        self._archive = archive
         self._measurement = measurement
         self._tasks: set[asyncio.Task[ProfileRecord]] = set()
 
@@ -70,6 +72,17 @@ class ProfilerServicer(ProfilerServiceServicer):
     async def ListProfiles(self, request: pb.ListProfilesRequest, context: Context) -> pb.ListProfilesResponse:
         records = [r for r in map(self._core.record, sorted(self._core.digests)) if r is not None]
         return pb.ListProfilesResponse(profiles=[record_to_proto(replace(r, points=())) for r in records])
+
+    async def ImportProfile(self, request: pb.ImportProfileRequest, context: Context) -> pb.ImportProfileResponse:
+        try:
+            record = record_from_proto(request.profile)
+        except ProfileError as error:
+            await abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"profile.{error}", "INVALID_ARGUMENT")
+        if problem := self._core.import_problem(record):
+            await abort(context, grpc.StatusCode.FAILED_PRECONDITION, f"profile.{problem}", "PROFILE")
+        fresh = replace(record, online_error=0.0, online_calls=0)
+        stored = await self._archive.keep(fresh)
+        return pb.ImportProfileResponse(profile=record_to_proto(replace(stored, points=())))
 
     async def ReportCalls(self, request: pb.ReportCallsRequest, context: Context) -> pb.ReportCallsResponse:
         if len(request.calls) > MAX_REPORTED_CALLS:

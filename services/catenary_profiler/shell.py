@@ -46,7 +46,7 @@ class ProfilerShell:
         provisioner = await self._parts.enter_async_context(channel(self._config.provisioner.address))
         archive = ProfileArchive(self._core, ProfileStore(redis), self._config.profiler.profiles_dir)
         measurement = Measurement(self._config, self._core, archive, ProvisionerServiceStub(provisioner))
-        servicer = ProfilerServicer(self._core, measurement)
+        servicer = ProfilerServicer(self._core, measurement, archive)
         self._server.add(add_ProfilerServiceServicer_to_server, servicer, "catenary.v1.ProfilerService")
         await archive.load()
         following = asyncio.create_task(archive.follow_corrections(), name="corrections")

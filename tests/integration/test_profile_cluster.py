@@ -69,7 +69,9 @@ async def until_reserved(cluster: Cluster, wanted: bool) -> None:
     raise AssertionError(f"reserved is not {wanted} after 10 s")
 
 
-async def test_the_command_measures_the_emulated_engine_as_it_is(cluster: Cluster, address: str) -> None:
+async def test_the_command_measures_the_emulated_engine_as_it_is(
+    cluster: Cluster, address: str, tmp_path: Path
+) -> None:
     done = await catenary_profile(address, "a", "--quick", "--json")
     assert done.returncode == 0, done.stderr
     profile = json.loads(done.stdout)
@@ -81,9 +83,22 @@ async def test_the_command_measures_the_emulated_engine_as_it_is(cluster: Cluste
     listed = await catenary_profile(address, "--list")
     assert listed.returncode == 0
     assert "measured" in listed.stdout
+    assert " s " in listed.stdout
+    file = str(tmp_path / "a.json")
+    exported = await catenary_profile(address, "a", "--export", file)
+    assert exported.stdout.startswith("exported a on cpu"), exported.stderr
+    again = await catenary_profile(address, "--import", file)
+    assert (again.returncode, "as new as this one is known" in again.stderr) == (2, True)
+    change_file(Path(file), measure_time="2100-01-01T00:00:00Z", step_base_s=0.5)
+    imported = await catenary_profile(address, "--import", file, "--json")
+    assert (json.loads(imported.stdout)["version"], json.loads(imported.stdout)["step_base_s"]) == (2, 0.5)
     tables = await catenary_profile(address, "a", "--quick")
     assert tables.returncode == 0
     assert "fitted" in tables.stdout
+
+
+def change_file(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
 async def test_a_measurement_cancelled_midway_gives_the_replica_back(cluster: Cluster, address: str) -> None:

@@ -48,3 +48,18 @@ def test_times_that_are_no_times_are_ignored() -> None:
             correction.observe(1.0, value)
     assert correction.factor == 1.0
     assert not correction.ratios
+
+
+def test_the_error_is_that_of_the_corrected_prediction() -> None:
+    correction = Correction(2.0)
+    assert correction.error == 0.0
+    for _ in range(200):
+        correction.observe(1.5, 1.0)
+    assert math.isclose(correction.error, 0.0, abs_tol=1e-6)
+    for _ in range(LEAST_SAMPLES):
+        correction.observe(3.0, 1.0)
+    assert math.isclose(correction.error, 0.0, abs_tol=1e-6)
+    bounded = Correction(1.0)
+    for _ in range(50):
+        bounded.observe(2.0, 1.0)
+    assert math.isclose(bounded.error, 0.5)

@@ -52,6 +52,37 @@ def test_profiles_of_other_settings_do_not_hold() -> None:
     assert found.origin == "assumed"
 
 
+def test_profiles_of_two_engine_versions_are_kept_apart_and_the_newest_holds() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0, engine="vllm 0.31"))
+    profiler.adopt(record(20.0, engine="vllm 0.32"))
+    assert (len(profiler.records), in_force(profiler).engine) == (2, "vllm 0.32")
+
+
+def test_a_profile_of_other_settings_or_an_older_one_is_not_imported() -> None:
+    profiler = core()
+    assert profiler.import_problem(record(10.0)) == ""
+    assert "'x' is not configured; known: m" in profiler.import_problem(record(10.0, model="x"))
+    assert "settings_digest: 'e' is of other engine settings" in profiler.import_problem(
+        record(10.0, settings_digest="e")
+    )
+    profiler.adopt(record(10.0))
+    assert "as new as this one is known" in profiler.import_problem(record(10.0))
+    assert profiler.import_problem(record(11.0)) == ""
+
+
+def test_finished_calls_tell_how_far_predictions_are_off() -> None:
+    profiler = core()
+    profiler.adopt(record(10.0))
+    found = profiler.record("m")
+    assert found is not None
+    assert (found.online_error, found.online_calls) == (0.0, 0)
+    profiler.report([FinishedCall("m", 100, 0, 50, 1.0, 1000.0)] * 20)
+    found = profiler.record("m")
+    assert found is not None
+    assert (found.online_error > 0.9, found.online_calls) == (True, 20)
+
+
 def test_the_accelerator_asked_for_wins_over_the_newest() -> None:
     profiler = core()
     profiler.adopt(record(10.0, accelerator="a"))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
 
 import grpc
 import typer
@@ -12,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from catenary.cli.failures import UsageProblem, print_json, reporting
 from catenary.cli.options import JsonOption
+from catenary.cli.profile_files import export_profile, import_profile
 from catenary.cli.profile_view import coefficients_table, grid_table, profiles_table
 from catenary.client import CatenaryError
 from catenary.runtime.rpc import channel, error_info
@@ -26,6 +30,12 @@ LIST_TIMEOUT_S = 10.0
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a configured model.")]
 QuickOption = Annotated[bool, typer.Option("--quick", help="A small grid, at most about a minute.")]
 ListOption = Annotated[bool, typer.Option("--list", help="Show the profiles in force and measure nothing.")]
+ExportOption = Annotated[
+    Path | None, typer.Option("--export", metavar="FILE", help="Write the model's profile to FILE and measure nothing.")
+]
+ImportOption = Annotated[
+    Path | None, typer.Option("--import", metavar="FILE", help="Take in a profile that was exported elsewhere.")
+]
 ProfilerOption = Annotated[
     str, typer.Option("--profiler", envvar="CATENARY_PROFILER_ADDRESS", help="Profiler as host:port.")
 ]
@@ -35,16 +45,25 @@ def profile_command(
     model: ModelArgument = "",
     quick: QuickOption = False,
     list_profiles: ListOption = False,
+    export_to: ExportOption = None,
+    import_from: ImportOption = None,
     json_output: JsonOption = False,
     profiler: ProfilerOption = DEFAULT_PROFILER,
 ) -> None:
-    """Measure how fast a model runs on a replica set aside, or list what is known."""
+    """Measure how fast a model runs on a replica set aside, or list, export and import what is known."""
     with reporting(json_output):
+        if import_from is not None:
+            _show_moved("imported", asyncio.run(_asked(profiler, import_profile(profiler, import_from))), json_output)
+            return
         if list_profiles:
             _show_list(asyncio.run(_list(profiler)), model, json_output)
             return
         if not model:
             raise UsageProblem("MODEL is missing; name a configured model, or use --list")
+        if export_to is not None:
+            moved = asyncio.run(_asked(profiler, export_profile(profiler, model, export_to)))
+            _show_moved("exported", moved, json_output)
+            return
         _show(asyncio.run(_measure(profiler, model, quick, json_output)), json_output)
 
 
@@ -82,6 +101,13 @@ async def _list(address: str) -> list[profile_pb2.Profile]:
     return list(answer.profiles)
 
 
+async def _asked(address: str, work: Coroutine[Any, Any, profile_pb2.Profile]) -> profile_pb2.Profile:
+    try:
+        return await work
+    except grpc.RpcError as error:
+        raise _refused(error, address) from error
+
+
 def _refused(error: grpc.RpcError, address: str) -> CatenaryError:
     refusal = CatenaryError(*error_info(error))
     if refusal.unreachable:
@@ -103,4 +129,13 @@ def _show_list(profiles: list[profile_pb2.Profile], model: str, json_output: boo
     if json_output:
         print_json({"profiles": [record_as_json(profile) for profile in shown]})
         return
-    Console().print(profiles_table(shown))
+    Console().print(profiles_table(shown, time.time()))
+
+
+def _show_moved(done: str, profile: profile_pb2.Profile, json_output: bool) -> None:
+    if json_output:
+        print_json(record_as_json(profile))
+        return
+    Console(highlight=False).print(
+        f"{done} {profile.model} on {profile.accelerator}, {profile.engine}: version {profile.version}", markup=False
+    )

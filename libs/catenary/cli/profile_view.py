@@ -58,7 +58,15 @@ def coefficients_table(profile: profile_pb2.Profile) -> Table:
 
 def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
     if profile.start_s:
-        yield "start", f"{profile.start_s:.1f} s"
+        yield "cold start", f"{profile.start_s:.1f} s"
+    for label, seconds in (
+        ("first sleep", profile.first_sleep_s),
+        ("sleep", profile.sleep_s),
+        ("wake", profile.wake_s),
+        ("switch (sleep and wake)", profile.sleep_s + profile.wake_s),
+    ):
+        if seconds:
+            yield label, f"{seconds:.2f} s"
     for label, size in (("weights", profile.weights_bytes), ("peak memory", profile.peak_bytes)):
         if size:
             yield label, f"{size / GIB:.2f} GiB"
@@ -68,14 +76,34 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
         yield "KV, each token", f"{profile.kv_bytes_per_token} bytes"
 
 
-def profiles_table(profiles: Iterable[profile_pb2.Profile]) -> Table:
-    """One line a profile: prefill of a token, the step of a full batch without context, error, online correction."""
-    table = Table("model", "accelerator", "origin", box=SIMPLE_HEAD)
-    for name in ("version", "µs/token", "step ms", "error", "factor"):
-        table.add_column(name, justify="right", no_wrap=True)
+def profiles_table(profiles: Iterable[profile_pb2.Profile], now_unix_s: float) -> Table:
+    """One line a profile: prefill of a token, the step of a full batch without context, how old it is, how far its fit
+    and its predictions of finished calls are off, and the online correction."""
+    table = Table("model", "accelerator", "engine", "origin", box=SIMPLE_HEAD)
+    for name in ("version", "age", "µs/token", "step ms", "fit error", "prediction error", "calls", "factor"):
+        table.add_column(name, justify="right")
     for profile in profiles:
         step_s = profile.step_base_s + profile.step_seq_s * profile.max_num_seqs
-        figures = (f"{profile.prefill_token_s * 1e6:.4g}", f"{step_s * 1e3:.4g}", f"{profile.residual_median:.1%}")
-        version, factor = str(profile.version or ""), f"{profile.correction:.2f}"
-        table.add_row(profile.model, profile.accelerator, profile.origin, version, *figures, factor)
+        table.add_row(
+            profile.model,
+            profile.accelerator,
+            profile.engine,
+            profile.origin,
+            str(profile.version or ""),
+            age(now_unix_s - profile.measure_time.ToMicroseconds() / 1e6) if profile.HasField("measure_time") else "-",
+            f"{profile.prefill_token_s * 1e6:.4g}",
+            f"{step_s * 1e3:.4g}",
+            f"{profile.residual_median:.1%}",
+            f"{profile.online_error:.1%}" if profile.online_calls else "-",
+            str(profile.online_calls or "-"),
+            f"{profile.correction:.2f}",
+        )
     return table
+
+
+def age(seconds: float) -> str:
+    """In the largest unit that is at least one: 45 s, 12 min, 3 h, 8 days."""
+    for unit, size_s in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size_s:
+            return f"{seconds / size_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

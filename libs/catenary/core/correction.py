@@ -33,3 +33,8 @@ class Correction:
         target = min(max(median(self.ratios), 1 / self.bound), self.bound)
         lowest, highest = self.factor * (1 - STEP), self.factor * (1 + STEP)
         self.factor = min(max(target, lowest), highest)
+
+    @property
+    def error(self) -> float:
+        """Median of |predicted - measured| / measured over the window, with the factor as it is now; 0: no calls."""
+        return median(abs(self.factor / ratio - 1) for ratio in self.ratios) if self.ratios else 0.0

@@ -14,7 +14,7 @@ from catenary.policy.prediction import Traffic, duration_s
 TRAFFIC_SHARE = 0.02
 NOTABLE = 0.02
 
-ProfileKey = tuple[str, str, str]
+ProfileKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,32 @@ class ProfilerCore:
         if found is None:
             return None
         online = self.online.get(model)
-        factor = online.correction.factor if online else found.profile.correction
-        return replace(found, profile=replace(found.profile, correction=factor))
+        if online is None:
+            return found
+        correction = online.correction
+        return replace(
+            found,
+            profile=replace(found.profile, correction=correction.factor),
+            online_error=correction.error,
+            online_calls=len(correction.ratios),
+        )
+
+    def import_problem(self, record: ProfileRecord) -> str:
+        """Why a profile that was measured elsewhere cannot be taken; empty: it can."""
+        profile = record.profile
+        digest = self.digests.get(profile.model)
+        if digest is None:
+            known = ", ".join(sorted(self.digests)) or "none"
+            return f"model: {profile.model!r} is not configured; known: {known}"
+        if profile.settings_digest not in ("", digest):
+            return (
+                f"settings_digest: {profile.settings_digest!r} is of other engine settings than {profile.model!r} has "
+                f"here ({digest!r}); configure it as where the profile was measured"
+            )
+        known_record = self.records.get(_key(profile))
+        if known_record is not None and record.measured_unix_s <= known_record.measured_unix_s:
+            return f"measure_time: a profile of {profile.model!r} as new as this one is known; nothing to import"
+        return ""
 
     def _fits(self, profile: EngineProfile, model: str) -> bool:
         return profile.model == model and profile.settings_digest in ("", self.digests.get(model))
@@ -132,7 +156,7 @@ class ProfilerCore:
 
 
 def _key(profile: EngineProfile) -> ProfileKey:
-    return (profile.model, profile.accelerator, profile.settings_digest)
+    return (profile.model, profile.accelerator, profile.engine, profile.settings_digest)
 
 
 def _age(record: ProfileRecord) -> tuple[float, int]:

@@ -53,10 +53,15 @@ class ProfilePoint:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRecord:
-    """A profile, its grid, its relative residuals and when it was measured (seconds since 1970; 0: never)."""
+    """A profile, its grid, its relative residuals and when it was measured (seconds since 1970; 0: never).
+
+    ``online_error`` is the median relative error of predictions over the last ``online_calls`` finished calls.
+    """
 
     profile: EngineProfile
     points: tuple[ProfilePoint, ...] = ()
     residual_median: float = 0.0
     residual_p95: float = 0.0
     measured_unix_s: float = 0.0
+    online_error: float = 0.0
+    online_calls: int = 0

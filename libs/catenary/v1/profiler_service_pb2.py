@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from catenary.v1 import profile_pb2 as catenary_dot_v1_dot_profile__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"catenary/v1/profiler_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x19\x63\x61tenary/v1/profile.proto\"1\n\x11RunProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05quick\x18\x02 \x01(\x08\"f\n\x12RunProfileResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x0c\n\x04step\x18\x03 \x01(\t\x12%\n\x07profile\x18\x04 \x01(\x0b\x32\x14.catenary.v1.Profile\"\"\n\x11GetProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x12GetProfileResponse\x12%\n\x07profile\x18\x01 \x01(\x0b\x32\x14.catenary.v1.Profile\"\x15\n\x13ListProfilesRequest\">\n\x14ListProfilesResponse\x12&\n\x08profiles\x18\x01 \x03(\x0b\x32\x14.catenary.v1.Profile\"\xb1\x01\n\x0c\x46inishedCall\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x15\n\rcached_tokens\x18\x04 \x01(\r\x12\x15\n\routput_tokens\x18\x05 \x01(\r\x12\x12\n\nmean_batch\x18\x06 \x01(\x02\x12\x11\n\tservice_s\x18\x07 \x01(\x02\x12\x13\n\x0bpredicted_s\x18\x08 \x01(\x02\">\n\x12ReportCallsRequest\x12(\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x19.catenary.v1.FinishedCall\"\x15\n\x13ReportCallsResponse2\xd8\x02\n\x0fProfilerService\x12O\n\nRunProfile\x12\x1e.catenary.v1.RunProfileRequest\x1a\x1f.catenary.v1.RunProfileResponse0\x01\x12M\n\nGetProfile\x12\x1e.catenary.v1.GetProfileRequest\x1a\x1f.catenary.v1.GetProfileResponse\x12S\n\x0cListProfiles\x12 .catenary.v1.ListProfilesRequest\x1a!.catenary.v1.ListProfilesResponse\x12P\n\x0bReportCalls\x12\x1f.catenary.v1.ReportCallsRequest\x1a .catenary.v1.ReportCallsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"catenary/v1/profiler_service.proto\x12\x0b\x63\x61tenary.v1\x1a\x19\x63\x61tenary/v1/profile.proto\"1\n\x11RunProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05quick\x18\x02 \x01(\x08\"f\n\x12RunProfileResponse\x12\x0c\n\x04\x64one\x18\x01 \x01(\r\x12\r\n\x05total\x18\x02 \x01(\r\x12\x0c\n\x04step\x18\x03 \x01(\t\x12%\n\x07profile\x18\x04 \x01(\x0b\x32\x14.catenary.v1.Profile\"\"\n\x11GetProfileRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x12GetProfileResponse\x12%\n\x07profile\x18\x01 \x01(\x0b\x32\x14.catenary.v1.Profile\"\x15\n\x13ListProfilesRequest\">\n\x14ListProfilesResponse\x12&\n\x08profiles\x18\x01 \x03(\x0b\x32\x14.catenary.v1.Profile\"=\n\x14ImportProfileRequest\x12%\n\x07profile\x18\x01 \x01(\x0b\x32\x14.catenary.v1.Profile\">\n\x15ImportProfileResponse\x12%\n\x07profile\x18\x01 \x01(\x0b\x32\x14.catenary.v1.Profile\"\xb1\x01\n\x0c\x46inishedCall\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x15\n\rcached_tokens\x18\x04 \x01(\r\x12\x15\n\routput_tokens\x18\x05 \x01(\r\x12\x12\n\nmean_batch\x18\x06 \x01(\x02\x12\x11\n\tservice_s\x18\x07 \x01(\x02\x12\x13\n\x0bpredicted_s\x18\x08 \x01(\x02\">\n\x12ReportCallsRequest\x12(\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x19.catenary.v1.FinishedCall\"\x15\n\x13ReportCallsResponse2\xb0\x03\n\x0fProfilerService\x12O\n\nRunProfile\x12\x1e.catenary.v1.RunProfileRequest\x1a\x1f.catenary.v1.RunProfileResponse0\x01\x12M\n\nGetProfile\x12\x1e.catenary.v1.GetProfileRequest\x1a\x1f.catenary.v1.GetProfileResponse\x12S\n\x0cListProfiles\x12 .catenary.v1.ListProfilesRequest\x1a!.catenary.v1.ListProfilesResponse\x12V\n\rImportProfile\x12!.catenary.v1.ImportProfileRequest\x1a\".catenary.v1.ImportProfileResponse\x12P\n\x0bReportCalls\x12\x1f.catenary.v1.ReportCallsRequest\x1a .catenary.v1.ReportCallsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROFILESREQUEST']._serialized_end=351
   _globals['_LISTPROFILESRESPONSE']._serialized_start=353
   _globals['_LISTPROFILESRESPONSE']._serialized_end=415
-  _globals['_FINISHEDCALL']._serialized_start=418
-  _globals['_FINISHEDCALL']._serialized_end=595
-  _globals['_REPORTCALLSREQUEST']._serialized_start=597
-  _globals['_REPORTCALLSREQUEST']._serialized_end=659
-  _globals['_REPORTCALLSRESPONSE']._serialized_start=661
-  _globals['_REPORTCALLSRESPONSE']._serialized_end=682
-  _globals['_PROFILERSERVICE']._serialized_start=685
-  _globals['_PROFILERSERVICE']._serialized_end=1029
+  _globals['_IMPORTPROFILEREQUEST']._serialized_start=417
+  _globals['_IMPORTPROFILEREQUEST']._serialized_end=478
+  _globals['_IMPORTPROFILERESPONSE']._serialized_start=480
+  _globals['_IMPORTPROFILERESPONSE']._serialized_end=542
+  _globals['_FINISHEDCALL']._serialized_start=545
+  _globals['_FINISHEDCALL']._serialized_end=722
+  _globals['_REPORTCALLSREQUEST']._serialized_start=724
+  _globals['_REPORTCALLSREQUEST']._serialized_end=786
+  _globals['_REPORTCALLSRESPONSE']._serialized_start=788
+  _globals['_REPORTCALLSRESPONSE']._serialized_end=809
+  _globals['_PROFILERSERVICE']._serialized_start=812
+  _globals['_PROFILERSERVICE']._serialized_end=1244
 # @@protoc_insertion_point(module_scope)

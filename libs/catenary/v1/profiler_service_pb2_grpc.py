@@ -50,6 +50,11 @@ class ProfilerServiceStub:
                 request_serializer=catenary_dot_v1_dot_profiler__service__pb2.ListProfilesRequest.SerializeToString,
                 response_deserializer=catenary_dot_v1_dot_profiler__service__pb2.ListProfilesResponse.FromString,
                 _registered_method=True)
+        self.ImportProfile = channel.unary_unary(
+                '/catenary.v1.ProfilerService/ImportProfile',
+                request_serializer=catenary_dot_v1_dot_profiler__service__pb2.ImportProfileRequest.SerializeToString,
+                response_deserializer=catenary_dot_v1_dot_profiler__service__pb2.ImportProfileResponse.FromString,
+                _registered_method=True)
         self.ReportCalls = channel.unary_unary(
                 '/catenary.v1.ProfilerService/ReportCalls',
                 request_serializer=catenary_dot_v1_dot_profiler__service__pb2.ReportCallsRequest.SerializeToString,
@@ -82,6 +87,14 @@ class ProfilerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportProfile(self, request, context):
+        """Takes a profile that was measured elsewhere under the same engine settings, as the next version of its key.
+        FAILED_PRECONDITION: it is of other settings, or no newer than the one that is known.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReportCalls(self, request, context):
         """Takes finished calls for the online correction.
         """
@@ -106,6 +119,11 @@ def add_ProfilerServiceServicer_to_server(servicer, server):
                     servicer.ListProfiles,
                     request_deserializer=catenary_dot_v1_dot_profiler__service__pb2.ListProfilesRequest.FromString,
                     response_serializer=catenary_dot_v1_dot_profiler__service__pb2.ListProfilesResponse.SerializeToString,
+            ),
+            'ImportProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportProfile,
+                    request_deserializer=catenary_dot_v1_dot_profiler__service__pb2.ImportProfileRequest.FromString,
+                    response_serializer=catenary_dot_v1_dot_profiler__service__pb2.ImportProfileResponse.SerializeToString,
             ),
             'ReportCalls': grpc.unary_unary_rpc_method_handler(
                     servicer.ReportCalls,
@@ -195,6 +213,33 @@ class ProfilerService:
             '/catenary.v1.ProfilerService/ListProfiles',
             catenary_dot_v1_dot_profiler__service__pb2.ListProfilesRequest.SerializeToString,
             catenary_dot_v1_dot_profiler__service__pb2.ListProfilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/catenary.v1.ProfilerService/ImportProfile',
+            catenary_dot_v1_dot_profiler__service__pb2.ImportProfileRequest.SerializeToString,
+            catenary_dot_v1_dot_profiler__service__pb2.ImportProfileResponse.FromString,
             options,
             channel_credentials,
             insecure,

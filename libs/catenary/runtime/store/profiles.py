@@ -1,4 +1,4 @@
-"""Profiles of engines, one per (model, accelerator, engine settings)."""
+"""Profiles of engines, one per (model, accelerator, engine and version, engine settings)."""
 
 from __future__ import annotations
 
@@ -71,4 +71,4 @@ class ProfileStore:
 
 
 def _key(profile: profile_pb2.Profile) -> str:
-    return f"{profile.model}|{profile.accelerator}|{profile.settings_digest}"
+    return f"{profile.model}|{profile.accelerator}|{profile.engine}|{profile.settings_digest}"

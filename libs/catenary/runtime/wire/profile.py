@@ -71,6 +71,8 @@ def record_to_proto(record: ProfileRecord) -> pb.Profile:
     message.points.extend(_point_to_proto(point) for point in record.points)
     message.residual_median = record.residual_median
     message.residual_p95 = record.residual_p95
+    message.online_error = record.online_error
+    message.online_calls = record.online_calls
     if record.measured_unix_s:
         message.measure_time.FromMicroseconds(round(record.measured_unix_s * 1e6))
     return message
@@ -84,6 +86,8 @@ def record_from_proto(message: pb.Profile) -> ProfileRecord:
         message.residual_median,
         message.residual_p95,
         message.measure_time.ToMicroseconds() / 1e6,
+        message.online_error,
+        message.online_calls,
     )
 
 
