@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from catenary.cli.main import app
 from catenary.cli.objectives import Objective, objectives
 from catenary.cli.status import ClusterStatus, ServiceStatus
 from catenary.cli.top import Look
@@ -75,3 +78,11 @@ def test_top_without_a_provisioner_shows_the_services() -> None:
     status = ClusterStatus((ServiceStatus("provisioner", "a:1", "unreachable"),), None, None, None)
     assert "provisioner unreachable" in text_of(top_view(Look(status, [])))
     assert "no provisioner answers" in text_of(plan_view(None))
+
+
+def test_plan_explain_asks_the_provisioner_that_the_configuration_names(tmp_path: Path) -> None:
+    config = tmp_path / "catenary.yaml"
+    config.write_text("provisioner: {address: '127.0.0.1:1'}")
+    result = CliRunner().invoke(app, ["plan", "--explain", "--config", str(config)])
+    assert (result.exit_code, "no provisioner at 127.0.0.1:1" in result.output) == (3, True)
+    assert "FILES is missing" in CliRunner().invoke(app, ["plan"]).output

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
 from catenary.cli.options import JsonOption
+from catenary.cli.plan_explain import show_plan_in_force
 from catenary.cli.plan_files import (
     PROFILE_FOLDERS,
     Question,
@@ -22,14 +23,19 @@ from catenary.cli.plan_files import (
     is_scenario,
     read_profiles,
 )
+from catenary.cli.status import ConfigOption
 from catenary.model.duration import parse_duration
 from catenary.runtime.wire.profile import ProfileError
 from catenary.simulation.planning import Answer, Planner, Target
 from catenary.simulation.scenario import ScenarioError
 
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Show the running provisioner's plan with its reasons, and compute nothing.")
+]
+
 
 def plan_command(
-    files: Annotated[list[Path], typer.Argument(help="Workflow files, or one scenario file (YAML).")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Workflow files, or one scenario file (YAML).")] = None,
     rate: Annotated[float | None, typer.Option(help="Runs per second of each workflow.", min=0.001)] = None,
     attainment: Annotated[float, typer.Option(help="Share of runs to be in time, 0..1.", min=0.01, max=0.9999)] = 0.95,
     deadline: Annotated[str | None, typer.Option(help="Of each run, in place of the file's: 8s, 500ms, 2m.")] = None,
@@ -42,10 +48,17 @@ def plan_command(
     ] = None,
     max_accelerators: Annotated[int, typer.Option(help="The bound.", min=1, max=4096)] = 64,
     seed: Annotated[int, typer.Option(help="Seed of the simulated runs.")] = 1,
+    explain: ExplainOption = False,
+    config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Replicas per model that keep so many runs in time, checked by simulation. Exits with 1 where none do."""
     with reporting(json_output):
+        if explain:
+            show_plan_in_force(config, json_output)
+            return
+        if not files:
+            raise UsageProblem("FILES is missing; name workflow files or a scenario, or use --explain")
         try:
             deadline_s = parse_duration(deadline) if deadline is not None else None
             sizes = _sizes(prompt_tokens, output_tokens or [])
