@@ -12,7 +12,6 @@ from catenary.core.gateway.events import RunSubmitted
 from catenary.core.gateway.explain import explain
 from catenary.core.gateway.forecast import Forecaster
 from catenary.runtime.store.errors import StoreError
-from catenary.runtime.wire.values import struct_from_proto
 from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc, run_pb2
 from catenary_gateway import refusals as refuse
@@ -21,7 +20,7 @@ from catenary_gateway.following import Follower, pass_on
 from catenary_gateway.peers import was_forwarded
 from catenary_gateway.refusals import Context, refusing
 from catenary_gateway.shell import Gateway
-from catenary_gateway.submission import FieldError, digest_of, find_workflow, kept_request, parse_submission
+from catenary_gateway.submission import digest_of, find_workflow, input_values, kept_request, parse_submission
 
 MAX_REASON_BYTES = 1_024
 MAX_PAGE = 1_000
@@ -155,10 +154,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
     async def ExplainWorkflow(self, request: pb.ExplainWorkflowRequest, context: Context) -> pb.ExplainWorkflowResponse:
         async with refusing(context):
             compiled = await find_workflow(self._shell.specs, request)
-            try:
-                inputs = struct_from_proto(request.inputs)
-            except ValueError as error:
-                raise FieldError("inputs", str(error)) from error
+            inputs = input_values(request.inputs, self._shell.limits)
         forecaster = self._shell.core.forecaster
         idle = Forecaster(forecaster.models, forecaster.profiles)
         idle.lengths = forecaster.lengths

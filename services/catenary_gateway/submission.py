@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import Any
+
+from google.protobuf import struct_pb2
 
 from catenary.core.gateway.events import RunSubmitted
 from catenary.model.compiled import CompiledWorkflow
@@ -46,10 +49,7 @@ async def parse_submission(request: pb.SubmitWorkflowRequest, specs: Specs, limi
         raise FieldError("tenant", f"is longer than {MAX_TENANT} characters")
     deadline_s = _deadline_s(request, limits)
     compiled = await find_workflow(specs, request, request.workflow_version)
-    try:
-        values = struct_from_proto(request.inputs)
-    except ValueError as error:
-        raise FieldError("inputs", str(error)) from error
+    values = input_values(request.inputs, limits)
     return RunSubmitted(
         run_id=request.run_id or uuid.uuid4().hex,
         workflow=compiled,
@@ -58,6 +58,18 @@ async def parse_submission(request: pb.SubmitWorkflowRequest, specs: Specs, limi
         tenant=request.tenant or "default",
         priority=priority_from_proto(request.priority),
     )
+
+
+def input_values(inputs: struct_pb2.Struct, limits: Limits) -> dict[str, Any]:
+    """Raises FieldError, before anything is converted where they are too large: a million values take a second."""
+    size = inputs.ByteSize()
+    if size > limits.max_inputs_bytes:
+        bound = f"gateway.limits.max_inputs_bytes is {limits.max_inputs_bytes:,}"
+        raise FieldError("inputs", f"are {size:,} bytes as a message; {bound}")
+    try:
+        return struct_from_proto(inputs)
+    except ValueError as error:
+        raise FieldError("inputs", str(error)) from error
 
 
 def digest_of(request: pb.SubmitWorkflowRequest, event: RunSubmitted) -> str:

@@ -95,6 +95,12 @@ def huge_map(request: pb.SubmitWorkflowRequest) -> None:
     request.workflow.calls[0].max_items = 1_000_000
 
 
+def many_items(request: pb.SubmitWorkflowRequest) -> None:
+    request.workflow.inputs["items"] = workflow_pb2.INPUT_TYPE_LIST
+    request.workflow.calls[0].for_each = "{{ inputs.items }}"
+    request.inputs.fields["items"].list_value.extend([1] * 1_000_000)
+
+
 def long_run_id(request: pb.SubmitWorkflowRequest) -> None:
     request.run_id = "x" * 200
 
@@ -124,6 +130,7 @@ def long_tenant(request: pb.SubmitWorkflowRequest) -> None:
         (deep_input, "INVALID_ARGUMENT"),
         (cycle, "INVALID_ARGUMENT"),
         (huge_map, "INVALID_ARGUMENT"),
+        (many_items, "INVALID_ARGUMENT"),
         (long_run_id, "INVALID_ARGUMENT"),
         (long_tenant, "INVALID_ARGUMENT"),
     ],

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from catenary.runtime.rpc import GrpcServer, abort, channel, error_info
-from catenary.v1 import router_service_pb2, router_service_pb2_grpc
+from catenary.v1 import dispatch_pb2, router_service_pb2, router_service_pb2_grpc
 
 NAME = "catenary.v1.RouterService"
 
@@ -23,6 +23,14 @@ class Router(router_service_pb2_grpc.RouterServiceServicer):
             "REJECTED_CAPACITY",
             {"n": "10"},
         )
+
+    async def DispatchCalls(
+        self,
+        request_iterator: AsyncIterator[dispatch_pb2.DispatchCallsRequest],
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> AsyncIterator[dispatch_pb2.DispatchCallsResponse]:
+        async for request in request_iterator:
+            yield dispatch_pb2.DispatchCallsResponse(epoch=len(request.gateway_id))
 
 
 @pytest.fixture
@@ -67,6 +75,17 @@ async def test_the_reason_of_an_error_reaches_the_caller(client: grpc.aio.Channe
     assert message == "queue of pool 'm' is full: 10"
     assert reason == "REJECTED_CAPACITY"
     assert metadata == {"n": "10"}
+
+
+async def test_a_stream_ends_before_the_request_that_is_no_message(client: grpc.aio.Channel) -> None:
+    good = dispatch_pb2.DispatchCallsRequest(gateway_id="abc").SerializeToString()
+    stream = client.stream_stream(f"/{NAME}/DispatchCalls")(iter([good, good, b"\xff\xff", good]))
+    answers = [dispatch_pb2.DispatchCallsResponse.FromString(await stream.read()).epoch for _ in range(2)]
+    assert answers == [3, 3]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream.read()
+    assert error_info(caught.value)[:1] == (grpc.StatusCode.INVALID_ARGUMENT,)
+    assert error_info(caught.value).reason == "INVALID_ARGUMENT"
 
 
 async def test_an_error_without_details_has_no_reason() -> None:

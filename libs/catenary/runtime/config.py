@@ -141,7 +141,7 @@ class LimitsConfig(Section):
     max_spec_bytes: int = Field(default=1 << 20, ge=1, le=1 << 26)
     """A whole specification."""
     max_inputs_bytes: int = Field(default=4 << 20, ge=1, le=1 << 26)
-    """The inputs of a run."""
+    """The inputs of a run, as a message."""
     max_map_bytes: int = Field(default=8 << 20, ge=1, le=1 << 26)
     """The prompts of all items of a map together."""
     max_output_bytes: int = Field(default=8 << 20, ge=1, le=1 << 26)
