@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -32,21 +33,39 @@ BLIND: dict[str, Any] = {
 }
 
 
+AWAKE_TIMEOUT_S, AWAKE_POLL_S = 10.0, 0.1
+SLEEP_S, WAKE_S = 0.4, 0.5
+"""Of an engine in vLLM's sleep mode on an H100 (docs/benchmarks-gpu.md)."""
+
+
+def one_model_each(replicas: Mapping[str, int]) -> list[list[str]]:
+    """A worker per replica."""
+    return [[model] for model, count in replicas.items() for _ in range(count)]
+
+
+def shared(replicas: Mapping[str, int], num_accelerators: int) -> list[list[str]]:
+    """Workers on which every model is resident, one awake on each; ``replicas`` says which are awake at first."""
+    models = list(replicas)
+    first = [model for (model,) in one_model_each(replicas)]
+    order = [first[number % len(first)] for number in range(num_accelerators)]
+    return [[awake, *(model for model in models if model != awake)] for awake in order]
+
+
 class CatenarySystem:
-    """One worker per replica of the scenario. ``settings`` are merged into the configuration, section by section."""
+    """``workers``: the models of each. ``settings`` are merged into the configuration, section by section."""
 
     def __init__(
         self,
         name: str,
         work: Work,
-        replicas: Mapping[str, int],
+        workers: Sequence[Sequence[str]],
         settings: Mapping[str, Any],
         stream_tokens: bool = False,
     ) -> None:
         self.name = name
         self.version = catenary_version()
         self._work = work
-        self._replicas = replicas
+        self._workers = workers
         self._settings = settings
         self._stream_tokens = stream_tokens
         self._stack = AsyncExitStack()
@@ -63,6 +82,7 @@ class CatenarySystem:
             await self._stack.aclose()
             raise
         self._stub = rpc.GatewayServiceStub(connection)
+        await self._all_awake()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -95,12 +115,20 @@ class CatenarySystem:
 
     async def capacity(self) -> Capacity:
         models = (await self._stub.ListModels(pb.ListModelsRequest())).models
-        return Capacity(sum(model.replicas_awake for model in models), sum(self._replicas.values()))
+        return Capacity(sum(model.replicas_awake for model in models), len(self._workers))
+
+    async def _all_awake(self) -> None:
+        """The gateway hears of replicas a moment after the provisioner; a fleet that stays smaller shows in its rows."""
+        for _ in range(round(AWAKE_TIMEOUT_S / AWAKE_POLL_S)):
+            if (await self.capacity()).replicas == len(self._workers):
+                return
+            await asyncio.sleep(AWAKE_POLL_S)
 
     def _write_config(self, folder: Path) -> Path:
         models = {}
+        sleeping = {"sleep_s": SLEEP_S, "wake_s": WAKE_S} if any(len(one) > 1 for one in self._workers) else {}
         for name, coefficients in profiles(self._work).items():
-            fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated"}
+            fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated", **sleeping}
             (folder / f"{name}.json").write_text(json.dumps({**fixed, **coefficients}))
             section = self._work.scenario.models[name]
             models[name] = {
@@ -114,9 +142,8 @@ class CatenarySystem:
         config: dict[str, Any] = {
             "models": models,
             "workers": [
-                {"id": f"{model.lower()}{number}", "models": [model]}
-                for model, count in self._replicas.items()
-                for number in range(count)
+                {"id": f"w{number}", "models": list(models), **({"one_awake": True} if len(models) > 1 else {})}
+                for number, models in enumerate(self._workers)
             ],
             "store": {"data_dir": str(folder / "store")},
             **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router", "profiler", "provisioner")},

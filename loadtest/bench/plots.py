@@ -121,8 +121,8 @@ def _processes(results: Results, folder: Path) -> Path:
         means = _mean_cores(results, row)
         for number, (name, used) in enumerate(sorted(means.items(), key=lambda item: -item[1])):
             axes.barh(-place, used, left=left, color=mpl.colormaps["tab20"](number % 20), edgecolor="white")
-            if used > 0.12:
-                axes.text(left + used / 2, -place, name.removeprefix("ray "), ha="center", va="center", fontsize=6)
+            if used > 0.05:
+                axes.text(left + used / 2, -place, name.removeprefix("ray ")[:12], ha="center", va="center", fontsize=5)
             left += used
     labels = [f"{row['trace']}   {row['system']}" for row in results.rows]
     axes.set_yticks([-place for place in range(len(labels))], labels, fontsize=8)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from bench.catenary_system import BLIND, CatenarySystem
+from bench.catenary_system import BLIND, CatenarySystem, one_model_each, shared
 from bench.ray_system import TUNED, RaySettings, RaySystem
 from bench.system import System
 from bench.work import Work
 
+MAX_REPLICAS = 4
 AUTOSCALING = {
     "min_replicas": 1,
-    "max_replicas": 4,
+    "max_replicas": MAX_REPLICAS,
     "target_ongoing_requests": 8,
     "upscale_delay_s": 3.0,
     "look_back_period_s": 5.0,
     "metrics_interval_s": 1.0,
 }
 """Ray's defaults (30 s, 30 s, 10 s) answer a burst of 20 s after its end."""
+
+SWITCHING: Mapping[str, Any] = {"provisioner": {"policy": "risk", "plan_interval_s": 0.5}}
 
 SPLITS: Mapping[str, Mapping[str, int]] = {
     "chain": {"A": 1, "B": 2, "C": 3},
@@ -35,6 +39,10 @@ def _ray(name: str, work: Work, python: Path, settings: RaySettings) -> System:
     return RaySystem(name, work, settings, python)
 
 
+def _fixed(name: str, work: Work, replicas: Mapping[str, int], settings: Mapping[str, Any]) -> System:
+    return CatenarySystem(name, work, one_model_each(replicas), settings)
+
+
 def _split(work: Work) -> Mapping[str, int]:
     return SPLITS.get(str(work.workflow["name"]), work.scenario.replicas)
 
@@ -49,9 +57,15 @@ SYSTEMS: Mapping[str, Make] = {
     "ray_slack": lambda work, python: _ray(
         "ray_slack", work, python, RaySettings(work.scenario.replicas, TUNED, slack=True)
     ),
-    "catenary": lambda work, python: CatenarySystem("catenary", work, work.scenario.replicas, {}),
-    "catenary_split": lambda work, python: CatenarySystem("catenary_split", work, _split(work), {}),
-    "catenary_blind": lambda work, python: CatenarySystem("catenary_blind", work, work.scenario.replicas, BLIND),
+    "catenary": lambda work, python: _fixed("catenary", work, work.scenario.replicas, {}),
+    "catenary_split": lambda work, python: _fixed("catenary_split", work, _split(work), {}),
+    "catenary_blind": lambda work, python: _fixed("catenary_blind", work, work.scenario.replicas, BLIND),
+    "catenary_shared": lambda work, python: CatenarySystem(
+        "catenary_shared", work, shared(work.scenario.replicas, sum(work.scenario.replicas.values())), SWITCHING
+    ),
+    "catenary_auto": lambda work, python: CatenarySystem(
+        "catenary_auto", work, shared(work.scenario.replicas, MAX_REPLICAS * len(work.scenario.replicas)), SWITCHING
+    ),
 }
 
 SIMULATED: Mapping[str, str] = {

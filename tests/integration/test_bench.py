@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.arrival import Finished
-from bench.catenary_system import CatenarySystem
+from bench.catenary_system import CatenarySystem, one_model_each
 from bench.generator import offer
 from bench.pieces import SCENARIOS
 from bench.system import Capacity
@@ -13,7 +13,9 @@ from bench.work import load_work
 async def test_a_small_load_is_served_in_time_by_the_engines_of_the_scenario() -> None:
     work = load_work(SCENARIOS / "branch.yaml", None, 1, ("work.phases=[{duration_s: 2, load: 0.2}]",))
     finished: list[Finished] = []
-    async with CatenarySystem("catenary", work, work.scenario.replicas, {}, stream_tokens=True) as system:
+    async with CatenarySystem(
+        "catenary", work, one_model_each(work.scenario.replicas), {}, stream_tokens=True
+    ) as system:
         assert await system.capacity() == Capacity(4, 4)
         await offer(system, work.arrivals, "run", finished.append)
     assert len(finished) == len(work.arrivals) > 3

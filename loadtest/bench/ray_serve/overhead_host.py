@@ -18,7 +18,6 @@ import aiohttp
 import grpc
 import ray
 from google.protobuf.wrappers_pb2 import StringValue
-from ray import serve
 
 from bench.ray_serve.closed_loop import Timings, closed_loop
 from bench.ray_serve.host import APPLICATION, begin, say
@@ -72,7 +71,6 @@ def main() -> None:
     handle = begin(spec)
     asyncio.run(run_all(spec, handle))
     say({"version": ray.__version__})
-    serve.shutdown()
     ray.shutdown()
 
 
