@@ -118,7 +118,7 @@ class CatenarySystem:
         return Capacity(sum(model.replicas_awake for model in models), len(self._workers))
 
     async def _all_awake(self) -> None:
-        """The gateway hears of replicas a moment after the provisioner; a fleet that stays smaller shows in its rows."""
+        """The gateway hears of replicas after the provisioner. A fleet that stays smaller shows in its rows."""
         for _ in range(round(AWAKE_TIMEOUT_S / AWAKE_POLL_S)):
             if (await self.capacity()).replicas == len(self._workers):
                 return
