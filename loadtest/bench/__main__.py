@@ -1,6 +1,6 @@
 """Catenary beside Ray Serve on the same emulated engines.
 
-python -m bench run [--traces DIR] [--full] [--systems ...] [--out DIR] [--ray-python PATH]
+python -m bench run [--traces DIR] [--full] [--real CSV] [--systems ...] [--keep] [--out DIR] [--ray-python PATH]
 python -m bench report [--out DIR]
 python -m bench split [--traces DIR]
 """
@@ -12,7 +12,7 @@ import asyncio
 from pathlib import Path
 
 from bench.comparison import compare
-from bench.pieces import SCENARIOS, full, quick
+from bench.pieces import SCENARIOS, full, quick, real
 from bench.report import write_report
 from bench.simulated import best_splits
 from bench.versions import ROOT
@@ -28,14 +28,16 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="all loads, three seeds")
     parser.add_argument("--systems", nargs="+", help="only these")
     parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
+    parser.add_argument("--real", type=Path, help="instead: arrivals and lengths of this trace of single requests")
+    parser.add_argument("--keep", action="store_true", help="keep the rows of earlier measurements")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()
     if args.command == "run":
-        pieces = full() if args.full else quick()
+        pieces = real(args.real) if args.real else full() if args.full else quick()
         if args.only:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
-        asyncio.run(compare(pieces, args.systems, args.traces, args.out, args.ray_python))
+        asyncio.run(compare(pieces, args.systems, args.traces, args.out, args.ray_python, args.keep))
         write_report(args.out)
     elif args.command == "report":
         write_report(args.out)

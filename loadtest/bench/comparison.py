@@ -23,10 +23,11 @@ CONSOLE = Console(stderr=True)
 
 
 async def compare(
-    pieces: Sequence[Piece], only: Sequence[str] | None, traces: Path | None, out: Path, ray_python: Path
+    pieces: Sequence[Piece], only: Sequence[str] | None, traces: Path | None, out: Path, ray_python: Path, keep: bool
 ) -> list[Row]:
-    """Write ``ray.json`` anew after each measurement, so that what is done is kept."""
-    rows: list[Row] = []
+    """Write ``ray.json`` anew after each measurement, so that what is done is kept. ``keep``: rows that were there
+    before stay, those of the same system and trace excepted."""
+    rows = read_rows(out / "ray.json") if keep else []
     raw = out / "raw"
     jobs = [
         (piece, work, name)
@@ -37,6 +38,7 @@ async def compare(
     ]
     for place, (_, work, name) in enumerate(jobs, start=1):
         CONSOLE.print(f"[bold]{place}/{len(jobs)} {name}[/bold], {work.name}, {work.label}, {len(work.arrivals)} runs")
+        rows = [one for one in rows if (one.system, one.trace) != (name, work.label)]
         rows.append(await _one(name, work, raw, ray_python))
         CONSOLE.print(_line(rows[-1]))
         write_rows(out / "ray.json", rows)
@@ -52,6 +54,10 @@ async def _one(name: str, work: Work, raw: Path, ray_python: Path) -> Row:
     simulated = simulated_missed(name, work)
     load = Load(str(work.workflow["name"]), work.label, _objective(work))
     return row(name, system.version, load, found, simulated)
+
+
+def read_rows(path: Path) -> list[Row]:
+    return [Row(**values) for values in json.loads(path.read_text())] if path.is_file() else []
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from azure import write_trace
 from bench.versions import ROOT
 from bench.work import Work, load_work
+from catenary.simulation.scenario import load_scenario
 
 SCENARIOS = ROOT / "tests" / "scenarios"
 BURST = "[{duration_s: 30, load: 0.5}, {duration_s: 20, load: 1.6}, {duration_s: 40, load: 0.5}]"
@@ -20,21 +22,29 @@ LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``load``: a factor of the scenario's rate, "burst", or the name of a trace; ``seconds``: only the first so many
-    of it; None: all."""
+    """``load``: a factor of the scenario's rate, "burst", or the name of a trace; ``seconds``: only the first of it.
+
+    ``source``: a trace of single requests that gives the arrivals and lengths.
+    """
 
     scenario: str
     load: str
     seed: int
     systems: tuple[str, ...]
     seconds: float | None = None
+    source: Path | None = None
+
+
+def real(source: Path) -> list[Piece]:
+    """Real arrivals around the knee, three minutes a system."""
+    return [Piece("chain_own", load, 1, PAIR, 60, source) for load in ("0.9", "1.1")]
 
 
 def quick() -> list[Piece]:
-    """About 13 minutes: the overload in which policies differ most, a burst, and three other shapes."""
+    """About 15 minutes: the overload in which policies differ most, a burst, and three other shapes."""
     return [
-        Piece("chain_own", "1.1", 1, ALL, 40),
-        *(Piece(shape, "1.1", 1, PAIR, 20) for shape in ("parallel", "branch", "map")),
+        Piece("chain_own", "1.1", 1, ALL, 30),
+        *(Piece(shape, "1.1", 1, PAIR, 15) for shape in ("parallel", "branch", "map")),
         Piece("chain_own", "burst", 1, ("ray_auto", "catenary")),
     ]
 
@@ -60,6 +70,9 @@ def work_of(piece: Piece, traces: Path | None, out: Path) -> Work:
         ScenarioError: a file cannot be used.
     """
     scenario = SCENARIOS / f"{piece.scenario}.yaml"
+    if piece.source is not None:
+        real_arrivals = real_trace(piece.source, piece.load, piece.seconds or 60.0, out)
+        return load_work(scenario, real_arrivals, piece.seed, tenants=TENANTS)
     trace = _trace(piece, traces)
     if trace is not None:
         return load_work(scenario, cut(trace, piece.seconds, out), piece.seed, tenants=TENANTS)
@@ -80,6 +93,14 @@ def cut(trace: Path, seconds: float | None, out: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{trace.stem}_{seconds:g}s.csv"
     _write(path, [header, *kept])
+    return path
+
+
+def real_trace(source: Path, load: str, seconds: float, out: Path) -> Path:
+    """A stretch of a trace of single requests as runs of the chain (see loadtest/azure.py)."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{source.stem}_{load}_{seconds:g}s.csv"
+    write_trace(source, load_scenario(SCENARIOS / "chain_own.yaml"), float(load), seconds, 1, path)
     return path
 
 

@@ -12,13 +12,11 @@ from typing import Self
 import pytest
 
 from bench.arrival import Arrival, Ending, Finished
-from bench.azure import Request, chain_runs
 from bench.generator import offer
-from bench.pieces import cut
+from bench.pieces import cut, real_trace
 from bench.system import Capacity
 from bench.work import load_work, warm_up
 from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
-from catenary.simulation.scenario import load_scenario
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 TRACE = SCENARIOS / "traces" / "chain_1.0_seed1.csv"
@@ -134,10 +132,11 @@ def test_warm_up_runs_are_the_same_each_time_and_of_the_same_work() -> None:
     assert {one.number for one in warm_up(work)} <= {one.number for one in work.arrivals}
 
 
-def test_real_arrivals_are_scaled_to_what_the_busiest_pool_can_do() -> None:
-    requests = [Request(number * 0.5, 256, 80) for number in range(2000)]
-    scenario = load_scenario(SCENARIOS / "chain_own.yaml")
-    once, twice = (chain_runs(requests, scenario, load, 30.0, 1) for load in (1.0, 2.0))
-    assert once[0].prompt_tokens == 256
-    assert 12 < len(once) / 30 < 22
-    assert len(twice) == pytest.approx(2 * len(once), abs=2)
+def test_real_arrivals_are_scaled_to_the_load(tmp_path: Path) -> None:
+    lines = (f"2023-11-16 18:{number // 60:02}:{number % 60:02}.000,256,80" for number in range(3000))
+    source = tmp_path / "azure.csv"
+    source.write_text("\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *lines]))
+    once = len(load_work(SCENARIOS / "chain_own.yaml", real_trace(source, "1.0", 20.0, tmp_path)).arrivals)
+    twice = len(load_work(SCENARIOS / "chain_own.yaml", real_trace(source, "2.0", 20.0, tmp_path)).arrivals)
+    assert 200 < once < 500
+    assert twice == pytest.approx(2 * once, rel=0.1)
