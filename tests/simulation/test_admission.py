@@ -19,7 +19,7 @@ def run(scenario: str, *overrides: str, watcher: CalibrationWatcher | None = Non
 
 
 def test_below_the_knee_hardly_anybody_is_refused_who_would_have_been_in_time() -> None:
-    calm = "work.phases=[{duration_s: 25, load: 0.9}]"
+    calm = "work.phases=[{duration_s: 15, load: 0.9}]"
     for scenario in ("chain_fixed", "chain_own"):
         refused = run(scenario, calm).ends.refusals
         admitted = run(scenario, calm, "gateway.admission=none", "gateway.shed_crowded=false")
@@ -38,7 +38,7 @@ def test_a_workflow_of_short_answers_is_not_refused_for_the_length_that_was_assu
 
 
 def test_with_on_miss_finish_every_admitted_run_ends_with_its_result_or_at_its_last_multiple() -> None:
-    overload = ("work.phases=[{duration_s: 20, load: 1.4}]", "gateways=2", "workflow.slo.on_miss=finish")
+    overload = ("work.phases=[{duration_s: 12, load: 1.4}]", "gateways=2", "workflow.slo.on_miss=finish")
     cluster = run("chain_fixed", *overload)
     assert len(cluster.ends) == len(cluster.submitted)
     for ended in cluster.ends.runs.values():
@@ -49,7 +49,7 @@ def test_with_on_miss_finish_every_admitted_run_ends_with_its_result_or_at_its_l
 
 def test_the_predicted_quantiles_of_durations_and_chances_come_true() -> None:
     watcher = CalibrationWatcher()
-    cluster = run("chain_fixed", "work.phases=[{duration_s: 30, load: 0.9}]", watcher=watcher)
+    cluster = run("chain_fixed", "work.phases=[{duration_s: 20, load: 0.9}]", watcher=watcher)
     found = watcher.calibration(cluster)
     for errors in found.calls.values():
         assert 0.4 < errors.below_median < 0.6
