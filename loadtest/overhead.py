@@ -1,10 +1,11 @@
 """Overhead of a three-call chain on an engine that takes no time, durable writes and token streaming on.
 
-    python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--json]
+    python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--stores durable] [--json]
 
 Starts its own cluster from config/noop.yaml (all services as processes, embedded Valkey), drives it from one asyncio
 process through plain gRPC stubs in a closed loop, and prints the median of the repeats. Proof that nothing is switched
-off: token events and store writes are counted and printed. See docs/benchmarks.md.
+off: streamed tokens and store writes are counted and printed. ``--stores durable memory`` alternates between the
+append-only file and none on one server: the difference is what durability costs. See docs/performance.md.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from catenary.v1 import run_pb2, workflow_pb2
 CONFIG = Path(__file__).parent.parent / "config" / "noop.yaml"
 TOKENS = 4
 WARM_UP_S = 1.0
+REWRITE_POLLS = 200
+DURABLE, MEMORY = "durable", "memory"
 SERVICES = (
     "catenary_gateway",
     "catenary_router",
@@ -47,6 +50,7 @@ class Tally:
 
     latencies: list[float] = field(default_factory=list)
     token_events: int = 0
+    tokens: int = 0
     failures: int = 0
 
 
@@ -61,6 +65,8 @@ class Row:
     store_commands_per_run: float
     cpu_ms_per_run: dict[str, float]
     rss_mb: float
+    store: str = DURABLE
+    tokens_per_run: float = 0.0
 
 
 def chain(calls: int) -> workflow_pb2.Workflow:
@@ -88,6 +94,7 @@ async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, 
                 kind = event.WhichOneof("event")
                 if kind == "call_tokens":
                     tally.token_events += 1
+                    tally.tokens += event.call_tokens.num_tokens
                 elif kind == "run_finished":
                     outcome = event.run_finished.outcome
         tally.latencies.append(time.monotonic() - began)
@@ -110,6 +117,17 @@ async def commands_processed(store_url: str) -> int:
     return int(info["total_commands_processed"])
 
 
+async def keep_in(store: str, store_url: str) -> None:
+    """Write to the append-only file, or nowhere. Returns once the file holds what is there."""
+    redis = connect(store_url)
+    await redis.config_set("appendonly", "yes" if store == DURABLE else "no")
+    for _ in range(REWRITE_POLLS):
+        if not (await redis.info("persistence"))["aof_rewrite_in_progress"]:
+            break
+        await asyncio.sleep(0.05)
+    await redis.aclose()
+
+
 def processes() -> dict[str, psutil.Process]:
     """The cluster's processes by service, and the load generator itself."""
     found = {"client": psutil.Process(os.getpid())}
@@ -124,7 +142,7 @@ def cpu_s(family: dict[str, psutil.Process]) -> dict[str, float]:
     return {name: used.user + used.system for name, used in times.items()}
 
 
-async def measure(cluster: Cluster, clients: int, calls: int, seconds: float) -> Row:
+async def measure(cluster: Cluster, store: str, clients: int, calls: int, seconds: float) -> Row:
     address = cluster.addresses.gateway
     await drive(address, clients, calls, WARM_UP_S)
     family = processes()
@@ -145,15 +163,17 @@ async def measure(cluster: Cluster, clients: int, calls: int, seconds: float) ->
         store_commands_per_run=(await commands_processed(cluster.store_url) - commands) / runs,
         cpu_ms_per_run={name: (used - cpu[name]) * 1e3 / runs for name, used in cpu_s(family).items()},
         rss_mb=sum(process.memory_info().rss for name, process in family.items() if name != "client") / 2**20,
+        store=store,
+        tokens_per_run=tally.tokens / runs,
     )
 
 
 def median_row(rows: list[Row]) -> Row:
     values = {name: [getattr(row, name) for row in rows] for name in Row.__slots__}
-    used = values.pop("cpu_ms_per_run")
+    used, stores = values.pop("cpu_ms_per_run"), values.pop("store")
     medians = {name: statistics.median(found) for name, found in values.items()}
     cpu = {name: statistics.median(one[name] for one in used) for name in used[0]}
-    return Row(**medians, cpu_ms_per_run=cpu)
+    return Row(**medians, cpu_ms_per_run=cpu, store=stores[0])
 
 
 async def run(args: argparse.Namespace) -> list[Row]:
@@ -161,10 +181,12 @@ async def run(args: argparse.Namespace) -> list[Row]:
         os.environ["CATENARY_STORE__DATA_DIR"] = f"{folder}/store"
         os.environ["CATENARY_TELEMETRY__LOG_LEVEL"] = "warning"
         async with Cluster(CONFIG) as cluster:
-            rows: dict[int, list[Row]] = {clients: [] for clients in args.clients}
+            rows: dict[tuple[int, str], list[Row]] = {(c, s): [] for c in args.clients for s in args.stores}
             for _ in range(args.repeats):
-                for clients in args.clients:
-                    rows[clients].append(await measure(cluster, clients, args.calls, args.seconds))
+                for (clients, store), found in rows.items():
+                    if len(args.stores) > 1 or store != DURABLE:
+                        await keep_in(store, cluster.store_url)
+                    found.append(await measure(cluster, store, clients, args.calls, args.seconds))
     return [median_row(found) for found in rows.values()]
 
 
@@ -174,22 +196,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--calls", type=int, default=3)
+    parser.add_argument("--stores", nargs="+", choices=(DURABLE, MEMORY), default=[DURABLE])
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     rows = asyncio.run(run(args))
     if args.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
-    print(f"{'clients':>7} {'chains/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'token events':>12} {'store commands':>14}")
+    print(
+        f"{'clients':>7} {'store':>7} {'chains/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'tokens':>7} {'store commands':>14}"
+    )
     for row in rows:
         print(
-            f"{row.clients:>7.0f} {row.per_s:>9.1f} {row.p50_ms:>8.2f} {row.p99_ms:>8.2f} "
-            f"{row.token_events_per_run:>12.1f} {row.store_commands_per_run:>14.1f}"
+            f"{row.clients:>7.0f} {row.store:>7} {row.per_s:>9.1f} {row.p50_ms:>8.2f} {row.p99_ms:>8.2f} "
+            f"{row.tokens_per_run:>7.1f} {row.store_commands_per_run:>14.1f}"
         )
     for row in rows:
         parts = ", ".join(f"{name} {used:.2f}" for name, used in sorted(row.cpu_ms_per_run.items()))
         total = sum(row.cpu_ms_per_run.values())
-        print(f"{row.clients:.0f} clients, processor time a run: {total:.2f} ms ({parts})")
+        print(f"{row.clients:.0f} clients, {row.store}, processor time a run: {total:.2f} ms ({parts})")
     print(f"resident memory of all services: {max(row.rss_mb for row in rows):.0f} MB")
 
 
