@@ -10,6 +10,7 @@ from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.v1 import run_pb2
 
 MAX_WAITING = 10_000
+GAP_S = 0.002
 LAST_EVENTS = ("run_finished", "run_refused")
 
 
@@ -18,10 +19,10 @@ class ReaderTooSlow(Exception):
 
 
 class Subscription:
-    """One watcher of one run. ``events`` yields what came together, until the run's last event."""
+    """One watcher of one run. ``events`` yields what came together, within 2 ms after a pause, until the last event."""
 
     def __init__(self, limit: int, stream_tokens: bool) -> None:
-        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit)
+        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, GAP_S)
         self._overrun = False
         self.stream_tokens = stream_tokens
 

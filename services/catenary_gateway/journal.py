@@ -13,6 +13,7 @@ from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
 LINGER_S = 0.005
+LATER_S = 0.025
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class _Pending:
     events: list[bytes] = field(default_factory=list)
     num_stored: int = 0
     in_flight: bool = False
+    again: bool = False
     sent_at: float = 0.0
     header: bytes | None = None
     on_final: Callable[[], None] | None = None
@@ -29,8 +31,8 @@ class _Pending:
 class RunJournal:
     """Appends in order, one append in flight per run; what fails is sent again until it is stored or fenced off.
 
-    An event waits up to 5 ms for others of its run: a crash in between repeats a call, never a run. The last event of a
-    run waits for nothing.
+    An event waits up to 5 ms for others of its run: a crash in between repeats a call, never a run. One that may come
+    ``later`` waits up to 25 ms; the last event of a run waits for nothing.
 
     ``limit`` bounds the events that wait for an unreachable store, over all runs; beyond it the oldest run's events are
     given up and said so, since refusing to finish admitted work would lose more.
@@ -56,6 +58,7 @@ class RunJournal:
         self._on_latency = on_latency
         self._pending: dict[str, _Pending] = {}
         self._dirty: set[str] = set()
+        self._later: set[str] = set()
         self._scheduled = False
         self._num_waiting = 0
         self._log = structlog.get_logger()
@@ -64,14 +67,17 @@ class RunJournal:
         """Begin with a run of which ``num_stored`` events are in the store."""
         self._pending[run_id] = _Pending(epoch, num_stored=num_stored)
 
-    def append(self, run_id: str, event: bytes) -> bool:
+    def append(self, run_id: str, event: bytes, *, later: bool = False) -> bool:
         """False where the run's events are stored no more: they have been given up."""
         pending = self._pending.get(run_id)
         if pending is None:
             return False
         pending.events.append(event)
         self._num_waiting += 1
-        self._mark(run_id)
+        if later:
+            self._mark_later(run_id)
+        else:
+            self._mark(run_id)
         return True
 
     def finish(self, run_id: str, event: bytes, header: bytes, on_stored: Callable[[], None]) -> None:
@@ -110,19 +116,33 @@ class RunJournal:
             self._scheduled = True
             asyncio.get_running_loop().call_later(LINGER_S, self._flush)
 
+    def _mark_later(self, run_id: str) -> None:
+        if not self._later:
+            asyncio.get_running_loop().call_later(LATER_S, self._flush_later)
+        self._later.add(run_id)
+
+    def _flush_later(self) -> None:
+        self._dirty |= self._later
+        self._later.clear()
+        self._flush()
+
     def _flush(self) -> None:
         self._scheduled = False
         dirty, self._dirty = self._dirty, set()
         for run_id in dirty:
             pending = self._pending.get(run_id)
-            if pending is not None and pending.events and not pending.in_flight:
+            if pending is None or not pending.events:
+                continue
+            if pending.in_flight:
+                pending.again = True
+            else:
                 self._send(run_id, pending)
         if self._num_waiting > self._limit:
             self._give_up_oldest()
 
     def _send(self, run_id: str, pending: _Pending) -> None:
         sent = len(pending.events)
-        pending.in_flight = True
+        pending.in_flight, pending.again = True, False
         pending.sent_at = asyncio.get_running_loop().time()
         final = pending.on_final is not None
         future = self._store.append(
@@ -163,7 +183,7 @@ class RunJournal:
             self._end(run_id, pending)
         elif pending.on_final is not None:
             self._mark_now(run_id)
-        elif pending.events:
+        elif pending.again:
             self._mark(run_id)
 
     def _send_again_whole(self, run_id: str, pending: _Pending, error: StoreBehind) -> None:

@@ -1,18 +1,20 @@
-"""What goes back to a gateway: deltas and ends, gathered into one message per loop turn."""
+"""What goes back to a gateway: deltas and ends, gathered into one message per millisecond or loop turn."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from catenary.runtime.bell import Bell
 from catenary.v1 import worker_service_pb2 as pb
 
 MAX_WAITING_DELTAS = 100_000
+GAP_S = 0.001
 
 
 class GatewayStream:
     """The outgoing half of one Generate stream: an async iterator of messages, one reader.
 
+    The first delta after a pause and every end leave in their loop turn. Deltas of a call that wait together are one.
     A reader so slow that ``MAX_WAITING_DELTAS`` deltas wait ends the stream; its calls are then aborted.
     """
 
@@ -25,46 +27,50 @@ class GatewayStream:
         self._closed = False
         self._pending = pb.GenerateResponse()
         self._num_pending = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._latest: dict[str, pb.CallDelta] = {}
+        self._bell = Bell(GAP_S)
 
     def delta(self, call_id: str, attempt: int, offset: int, token_ids: Sequence[int], text: str) -> None:
         if self._num_pending >= MAX_WAITING_DELTAS:
             self.overrun = True
             self.close()
             return
-        self._pending.deltas.add(call_id=call_id, attempt=attempt, offset=offset, token_ids=token_ids, text=text)
         self._num_pending += 1
-        self._wake()
+        latest = self._latest.get(call_id)
+        if latest is not None and latest.attempt == attempt:
+            latest.token_ids.extend(token_ids)
+            latest.text += text
+            return
+        self._latest[call_id] = self._pending.deltas.add(
+            call_id=call_id, attempt=attempt, offset=offset, token_ids=token_ids, text=text
+        )
+        self._bell.ring()
 
     def end(self, message: pb.CallEnd) -> None:
         self._pending.ends.append(message)
         self._num_pending += 1
-        self._wake()
+        self._bell.ring(urgent=True)
 
     def end_with_last_call(self) -> None:
         """The gateway sends nothing more: the stream ends when it has no call left."""
         self._last_call_ends_it = True
-        self._wake()
+        self._bell.ring(urgent=True)
 
     def close(self) -> None:
         self._closed = True
-        self._wake()
+        self._bell.ring(urgent=True)
 
     def __aiter__(self) -> GatewayStream:
         return self
 
     async def __anext__(self) -> pb.GenerateResponse:
-        while not self._num_pending:
-            if self._closed or (self._last_call_ends_it and not self.num_calls):
+        while True:
+            if not self._num_pending and (self._closed or (self._last_call_ends_it and not self.num_calls)):
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            if not (self._closed and self._num_pending):
+                await self._bell.wait()
+            if self._num_pending:
+                break
         message, self._pending, self._num_pending = self._pending, pb.GenerateResponse(), 0
+        self._latest.clear()
         return message
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Generic, TypeVar
+
+from catenary.runtime.bell import Bell
 
 T = TypeVar("T")
 
@@ -19,16 +20,17 @@ class OutboxClosed(Exception):
 class Outbox(Generic[T]):
     """A bounded queue with one reader that yields lists: everything put since the last one.
 
-    ``async for batch in outbox`` ends after ``close`` once the rest is out.
+    ``async for batch in outbox`` ends after ``close`` once the rest is out. Lists follow each other ``gap_s`` seconds
+    apart or more, except for the last one.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, gap_s: float = 0.0) -> None:
         if limit < 1:
             raise ValueError(f"limit: must be at least 1, is {limit}")
         self._limit = limit
         self._items: list[T] = []
         self._closed = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._bell = Bell(gap_s)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -49,29 +51,19 @@ class Outbox(Generic[T]):
         if len(self._items) >= self._limit:
             raise OutboxFull(f"{self._limit} items wait in the outbox, its limit; its reader is too slow or gone")
         self._items.append(item)
-        self._wake()
+        self._bell.ring()
 
     def close(self) -> None:
         self._closed = True
-        self._wake()
+        self._bell.ring(urgent=True)
 
     def __aiter__(self) -> Outbox[T]:
         return self
 
     async def __anext__(self) -> list[T]:
-        while not self._items:
-            if self._closed:
-                raise StopAsyncIteration
-            if self._waiter is not None:
-                raise RuntimeError("an outbox has one reader")
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+        if not self._closed:
+            await self._bell.wait()
+        if not self._items:
+            raise StopAsyncIteration
         batch, self._items = self._items, []
         return batch
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)

@@ -1,0 +1,56 @@
+"""Wakes the one reader of a queue."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Bell:
+    """A ring is heard at once where the last one was heard ``gap_s`` seconds ago or more; else when they have passed.
+
+    So a lone item never waits, and items that follow each other closely are taken together. An urgent ring is heard at
+    once.
+    """
+
+    __slots__ = ("_due", "_gap_s", "_next_at", "_timer", "_waiter")
+
+    def __init__(self, gap_s: float = 0.0) -> None:
+        self._gap_s = gap_s
+        self._next_at = 0.0
+        self._due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def ring(self, urgent: bool = False) -> None:
+        if self._due:
+            return
+        if self._gap_s and not urgent:
+            loop = asyncio.get_running_loop()
+            if loop.time() < self._next_at:
+                if self._timer is None:
+                    self._timer = loop.call_at(self._next_at, self._fire)
+                return
+        self._fire()
+
+    async def wait(self) -> None:
+        """Until a ring is heard that was not heard before. One reader."""
+        if not self._due:
+            if self._waiter is not None:
+                raise RuntimeError("a bell has one reader")
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self._due = False
+        if self._gap_s:
+            self._next_at = asyncio.get_running_loop().time() + self._gap_s
+
+    def _fire(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

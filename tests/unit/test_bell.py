@@ -1,0 +1,77 @@
+"""When the reader of a queue wakes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from catenary.runtime.outbox import Outbox
+from catenary.v1 import worker_service_pb2 as pb
+from catenary_worker.streams import GatewayStream
+
+GAP_S = 0.02
+
+
+async def _spaced(outbox: Outbox[int]) -> list[tuple[float, list[int]]]:
+    loop = asyncio.get_running_loop()
+    return [(loop.time(), batch) async for batch in outbox]
+
+
+async def test_the_first_item_leaves_at_once_and_what_follows_closely_leaves_together() -> None:
+    outbox: Outbox[int] = Outbox(10, GAP_S)
+    reader = asyncio.create_task(_spaced(outbox))
+    for number in range(3):
+        outbox.put(number)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    await asyncio.sleep(2 * GAP_S)
+    outbox.close()
+    (first_at, first), (second_at, second) = await reader
+    assert first + second == [0, 1, 2]
+    assert first[0] == 0
+    assert second_at - first_at >= 0.9 * GAP_S
+
+
+async def test_an_item_after_a_pause_does_not_wait() -> None:
+    outbox: Outbox[int] = Outbox(10, GAP_S)
+    outbox.put(1)
+    assert await anext(outbox) == [1]
+    await asyncio.sleep(2 * GAP_S)
+    outbox.put(2)
+    async with asyncio.timeout(GAP_S):
+        assert await anext(outbox) == [2]
+
+
+async def test_a_closed_outbox_gives_the_rest_at_once() -> None:
+    outbox: Outbox[int] = Outbox(10, 60.0)
+    outbox.put(1)
+    assert await anext(outbox) == [1]
+    outbox.put(2)
+    outbox.close()
+    async with asyncio.timeout(1):
+        assert [batch async for batch in outbox] == [[2]]
+
+
+async def test_deltas_of_a_call_that_wait_together_are_one_and_its_end_does_not_wait() -> None:
+    stream = GatewayStream(1)
+    stream.num_calls = 1
+    stream.delta("run/call", 1, 0, [1], "a ")
+    first = await anext(stream)
+    stream.delta("run/call", 1, 1, [2], "b ")
+    stream.delta("run/call", 1, 2, [3, 4], "c d ")
+    stream.delta("run/other", 1, 0, [9], "x ")
+    stream.end(pb.CallEnd(call_id="run/call", attempt=1))
+    second = await anext(stream)
+    assert [(d.call_id, d.offset, list(d.token_ids), d.text) for d in first.deltas] == [("run/call", 0, [1], "a ")]
+    assert [(d.call_id, d.offset, list(d.token_ids), d.text) for d in second.deltas] == [
+        ("run/call", 1, [2, 3, 4], "b c d "),
+        ("run/other", 0, [9], "x "),
+    ]
+    assert [end.call_id for end in second.ends] == ["run/call"]
+
+
+async def test_deltas_of_another_attempt_stay_apart() -> None:
+    stream = GatewayStream(1)
+    stream.delta("run/call", 1, 0, [1], "a ")
+    stream.delta("run/call", 2, 0, [2], "b ")
+    message = await anext(stream)
+    assert [(d.attempt, list(d.token_ids)) for d in message.deltas] == [(1, [1]), (2, [2])]
