@@ -11,12 +11,11 @@ from redis.exceptions import RedisError
 
 from catenary.core.gateway.events import CreateRun, EndRun, GatewayEvent, Publish, Refuse, RunCreated, RunNotCreated
 from catenary.model.outcome import Outcome
-from catenary.model.run import CallFinished, Quote, Run, RunEvent, RunRefused
+from catenary.model.run import CallFinished, CallStarted, Quote, Run, RunEvent, RunRefused
 from catenary.runtime.store.errors import StoreError, StoreFull, StoreUnavailable
-from catenary.runtime.store.runs import RunStore
+from catenary.runtime.store.runs import CreateResult, RunStore
 from catenary.runtime.wire.run import event_to_proto, run_to_proto
 from catenary.v1 import run_pb2
-from catenary_gateway.background import Background
 from catenary_gateway.context import RunContext, RunExists
 from catenary_gateway.journal import RunJournal
 from catenary_gateway.metrics import GatewayMetrics
@@ -34,7 +33,6 @@ class RunKeeper:
         self,
         store: RunStore,
         owner: str,
-        background: Background,
         spans: RunSpans,
         metrics: GatewayMetrics,
         handle: Callable[[GatewayEvent], None],
@@ -46,7 +44,6 @@ class RunKeeper:
         self.journal = RunJournal(store, FULL_RUNS, self._events_stored, fenced, self._restore, metrics.store.observe)
         self._store = store
         self._owner = owner
-        self._background = background
         self._spans = spans
         self._metrics = metrics
         self._handle = handle
@@ -62,37 +59,35 @@ class RunKeeper:
         return run_to_proto(run, context.submit_unix_s, self._spans.trace_id(run_id))
 
     def create(self, action: CreateRun) -> None:
-        self._background.spawn(self._create(action))
-
-    async def _create(self, action: CreateRun) -> None:
-        context = self.contexts[action.run_id]
-        run = self.active_run(action.run_id)
+        run_id = action.run_id
+        context = self.contexts[run_id]
+        run = self.active_run(run_id)
         if run is None:
-            self._not_created(action.run_id, None)
+            self._not_created(run_id, None)
             return
         message = event_to_proto(action.event)
-        try:
-            result = await self._store.create(
-                action.run_id,
-                self._owner,
-                FIRST_EPOCH,
-                context.digest,
-                run.SerializeToString(),
-                context.request,
-                [message.SerializeToString()],
-            )
-        except StoreError as error:
+        header, event = run.SerializeToString(), message.SerializeToString()
+        created = self._store.create(run_id, self._owner, FIRST_EPOCH, context.digest, header, context.request, [event])
+        created.add_done_callback(lambda done: self._created(run_id, message, done))
+
+    def _created(self, run_id: str, message: run_pb2.RunEvent, done: asyncio.Future[CreateResult]) -> None:
+        error = done.exception()
+        if error is not None and not isinstance(error, StoreError):
+            raise error
+        if error is not None:
             if isinstance(error, StoreUnavailable):
-                self._unsure(action.run_id)
-            self._not_created(action.run_id, error)
+                self._unsure(run_id)
+            self._not_created(run_id, error)
             return
+        result = done.result()
         if not result.created:
-            self._not_created(action.run_id, RunExists(result.spec_digest))
+            self._not_created(run_id, RunExists(result.spec_digest))
             return
+        context = self.contexts[run_id]
         context.stored.set_result(None)
-        self.journal.open(action.run_id, FIRST_EPOCH, num_stored=1)
+        self.journal.open(run_id, FIRST_EPOCH, num_stored=1)
         context.feed.publish(message)
-        self._handle(RunCreated(action.run_id, FIRST_EPOCH))
+        self._handle(RunCreated(run_id, FIRST_EPOCH))
         if context.ended is not None:
             self.end(context.ended)
 
@@ -124,7 +119,8 @@ class RunKeeper:
                 context.feed.publish_tokens(event_to_proto(event))
             return
         message = event_to_proto(event)
-        if self.journal.append(event.run_id, message.SerializeToString()):
+        later = isinstance(event.body, CallStarted)
+        if self.journal.append(event.run_id, message.SerializeToString(), later=later):
             context.feed.hold(message)
         else:
             context.feed.publish(message)

@@ -23,6 +23,7 @@ class GatewayMetrics(MetricsServer):
         super().__init__()
         registry = self.registry
         self._workflows: set[str] = set()
+        self._of_model: dict[str, tuple[Histogram, ...]] = {}
         self.runs = Counter(
             "catenary_runs",
             "Runs that have ended; met: within their deadline.",
@@ -77,9 +78,16 @@ class GatewayMetrics(MetricsServer):
     def call_ended(self, record: CallRecord) -> None:
         if record.outcome is not Outcome.SUCCEEDED:
             return
-        self.attempts.labels(record.model).observe(record.attempts)
-        self.queue.labels(record.model).observe(record.queue_s)
-        self.slack.labels(record.model).observe(record.slack_before_s)
+        model = record.model
+        observed = self._of_model.get(model)
+        if observed is None:
+            observed = self._of_model[model] = tuple(
+                histogram.labels(model) for histogram in (self.attempts, self.queue, self.slack)
+            )
+        attempts, queue, slack = observed
+        attempts.observe(record.attempts)
+        queue.observe(record.queue_s)
+        slack.observe(record.slack_before_s)
 
     def state(self, num_active: int, store_connected: bool, pools: Mapping[str, PoolState]) -> None:
         self.active.set(num_active)

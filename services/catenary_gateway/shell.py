@@ -94,7 +94,6 @@ class Gateway:
         self.keeper = RunKeeper(
             self.store,
             self.ownership.owner,
-            self.background,
             self.spans,
             self.metrics,
             handle=self.handle,

@@ -62,11 +62,10 @@ def offer(
 def start(run: ActiveRun, call: ActiveCall, event: CallAssigned, now: float) -> Start:
     """The call on the worker that the router picked; earlier tokens are replayed at the end of its prompt."""
     done = len(call.token_ids)
-    sampling = replace(
-        call.ready.call.sampling,
-        max_tokens=call.max_tokens - done,
-        min_tokens=max(0, call.ready.call.sampling.min_tokens - done),
-    )
+    sampling = call.ready.call.sampling
+    if done or call.max_tokens != sampling.max_tokens:
+        left, least = call.max_tokens - done, max(0, sampling.min_tokens - done)
+        sampling = replace(sampling, max_tokens=left, min_tokens=least)
     call.worker_id = event.worker_id
     call.router_epoch = event.router_epoch
     call.placements += 1

@@ -67,7 +67,7 @@ class RunStore:
         self._retention_ms = math.ceil(retention_s * 1000)
         self._max_runs = max_runs
 
-    async def create(
+    def create(
         self,
         run_id: str,
         owner: str,
@@ -76,22 +76,24 @@ class RunStore:
         header: bytes,
         request: bytes = b"",
         events: Sequence[bytes] = (),
-    ) -> CreateResult:
-        """Store a run with its first events unless one of this id is there.
+    ) -> asyncio.Future[CreateResult]:
+        """Store a run with its first events unless one of this id is there, in this loop turn's pipeline.
 
         ``request`` is kept until the run ends; it is what another owner begins from.
 
-        Raises:
+        The future raises:
             StoreFull: ``max_runs`` runs are kept, or the store's memory is used up.
             StoreUnavailable: no answer; the run may be stored, a second attempt tells.
         """
-        reply = await self._writer.submit_script(
+        return self._writer.submit_script(
             CREATE,
             (_PREFIX + run_id, _INDEX, _EXPIRIES, f"{_PREFIX}{run_id}:events"),
             *(run_id, owner, epoch, spec_digest, header, self._max_runs, _UNFINISHED_TTL_S, _PREFIX),
             *(request, *events),
-            parse=list,
+            parse=self._created,
         )
+
+    def _created(self, reply: Sequence[Any]) -> CreateResult:
         if reply[0] < 0:
             raise StoreFull(
                 f"{self._max_runs} runs are kept, the bound store.max_runs; raise it or lower store.run_retention_s"

@@ -88,7 +88,8 @@ class StoreWriter:
     def submit_script(
         self, script: Script, keys: Sequence[str], *args: Argument, parse: Callable[[Any], T]
     ) -> asyncio.Future[T]:
-        """Queue a call of ``script``, loaded first where the server lacks it; the future has ``parse(answer)``."""
+        """Queue a call of ``script``, loaded first where the server lacks it; the future has ``parse(answer)``, or the
+        StoreError that ``parse`` raises."""
         return self._put(("EVALSHA", script.sha, len(keys), *keys, *args), script, parse)
 
     def _put(
@@ -227,8 +228,12 @@ def _translated(error: ResponseError) -> StoreError:
 
 
 def _resolve(command: _Command, reply: Any) -> None:
-    if not command.future.done():
+    if command.future.done():
+        return
+    try:
         command.future.set_result(reply if command.parse is None else command.parse(reply))
+    except StoreError as error:
+        _fail(command.future, error)
 
 
 def _fail(future: asyncio.Future[Any], error: StoreError) -> None:

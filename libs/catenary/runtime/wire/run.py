@@ -58,7 +58,7 @@ def record_to_proto(record: CallRecord, *, with_text: bool = True) -> run_pb2.Ca
         index=record.ref.index,
         state=STATE_TO_PROTO[record.state],
         outcome=OUTCOME_TO_PROTO[record.outcome] if record.outcome else run_pb2.OUTCOME_UNSPECIFIED,
-        **{name: getattr(record, name) for name in _SAME_NAME},
+        **{name: value for name in _SAME_NAME if (value := getattr(record, name))},
     )
     if with_text:
         message.text = record.text
