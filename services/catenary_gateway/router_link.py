@@ -31,6 +31,7 @@ from catenary.v1 import dispatch_pb2, router_service_pb2_grpc
 LEASE = "router"
 RETRY_S = 0.1
 OUTBOX_LIMIT = 200_000
+GAP_S = 0.001
 
 Item = Offer | Withdraw | Release
 
@@ -77,7 +78,7 @@ class RouterLink:
             await asyncio.sleep(RETRY_S)
 
     async def _stay_with(self, address: str) -> None:
-        outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT)
+        outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT, GAP_S)
         self._outbox = outbox
         async with channel(address) as connection:
             stub = router_service_pb2_grpc.RouterServiceStub(connection)

@@ -18,6 +18,7 @@ from catenary.runtime.wire.workflow import sampling_to_proto
 from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 OUTBOX_LIMIT = 100_000
+GAP_S = 0.001
 UNREACHABLE_PAUSE_S = 0.1
 
 Item = Start | Abort
@@ -36,7 +37,7 @@ class WorkerLink:
         self.address = address
         self._handle = handle
         self._traceparent = traceparent
-        self._outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT)
+        self._outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT, GAP_S)
         self._calls: dict[str, int] = {}
         self._heard = False
         self._log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""The connected gateways: what one loop turn has for each goes out as one message."""
+"""The connected gateways: what one loop turn or millisecond has for each goes out as one message."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from catenary.runtime.wire.dispatch import assignment_to_proto, pool_to_proto, r
 from catenary.v1 import dispatch_pb2
 
 OUTBOX_LIMIT = 100_000
+GAP_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Gateways:
     def join(self, gateway_id: str) -> Outbox[Item]:
         """A new stream of a gateway replaces its older one."""
         self.close(gateway_id)
-        outbox = self._outboxes[gateway_id] = Outbox(OUTBOX_LIMIT)
+        outbox = self._outboxes[gateway_id] = Outbox(OUTBOX_LIMIT, GAP_S)
         return outbox
 
     def leave(self, gateway_id: str, outbox: Outbox[Item]) -> bool:

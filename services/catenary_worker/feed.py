@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from catenary.v1 import worker_service_pb2 as pb
 
-SOON_S = 0.02
+SOON_S = 0.05
 
 
 class SnapshotFeed:
@@ -27,7 +27,7 @@ class SnapshotFeed:
         self._due.set()
 
     def soon(self) -> None:
-        """Something changed that can wait for 20 ms of others like it."""
+        """Something changed that can wait for 50 ms of others like it."""
         if self._soon is None and self._watchers:
             self._soon = asyncio.get_running_loop().call_later(SOON_S, self._soon_is_now)
 

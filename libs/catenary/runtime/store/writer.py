@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import structlog
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
@@ -128,6 +129,7 @@ class StoreWriter:
         async with asyncio.timeout(self._timeout_s):
             self._connection = self._pool.make_connection()
             await self._connection.connect()
+        self._connection.socket_timeout = None  # every exchange has one timeout of its own
         await self._ping()
         self._loaded.clear()
         self.connected = True
@@ -178,7 +180,8 @@ class StoreWriter:
         assert self._connection is not None
         sources = {c.script.sha: c.script for c in batch if c.script is not None and c.script.sha not in self._loaded}
         loads: list[tuple[Argument, ...]] = [("SCRIPT", "LOAD", script.source) for script in sources.values()]
-        packed = self._connection.pack_commands([*loads, *(command.parts for command in batch)])
+        parts = [*loads, *(command.parts for command in batch)]
+        packed = [pack_command(command) for command in parts]  # type: ignore[arg-type]  # its stub: a tuple of one
         for command in batch:
             command.sent = True
         await self._connection.send_packed_command(packed, check_health=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from google.protobuf import duration_pb2
 
 from catenary.model.problem import Problems
@@ -9,6 +11,7 @@ from catenary.model.workflow import Call, InputType, Message, OnMiss, Sampling, 
 from catenary.v1 import workflow_pb2
 
 NANOS = 1_000_000_000
+_KEPT_SAMPLINGS = 256
 
 _DEFAULTS = Sampling()
 _DEFAULT_ATTAINMENT = Slo().attainment
@@ -73,8 +76,9 @@ def workflow_from_proto(message: workflow_pb2.Workflow) -> Workflow:
     return workflow
 
 
+@lru_cache(maxsize=_KEPT_SAMPLINGS)
 def sampling_to_proto(sampling: Sampling) -> workflow_pb2.SamplingParams:
-    """Fields that have their default stay unset."""
+    """Fields that have their default stay unset. The message is shared: it is to be copied, not changed."""
     message = workflow_pb2.SamplingParams(
         max_tokens=sampling.max_tokens,
         stop=sampling.stop,
@@ -91,6 +95,12 @@ def sampling_to_proto(sampling: Sampling) -> workflow_pb2.SamplingParams:
 
 def sampling_from_proto(message: workflow_pb2.SamplingParams) -> Sampling:
     """Unset fields take their default; the values are not checked."""
+    return _sampling(message.SerializeToString())
+
+
+@lru_cache(maxsize=_KEPT_SAMPLINGS)
+def _sampling(content: bytes) -> Sampling:
+    message = workflow_pb2.SamplingParams.FromString(content)
     optional = {name: getattr(message, name) for name in _OPTIONAL_SAMPLING if message.HasField(name)}
     return Sampling(
         max_tokens=message.max_tokens or _DEFAULTS.max_tokens,
