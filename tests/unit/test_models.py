@@ -99,3 +99,36 @@ def test_a_failed_conversion_leaves_nothing_and_is_tried_again(
     assert [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()] == []
     converter.fails = False
     assert resolve_source(package, tmp_path).is_dir()
+
+
+class Hub:
+    """Stands for the Hugging Face Hub: nothing is in the user's own cache."""
+
+    def __init__(self) -> None:
+        self.patterns: list[object] = []
+
+    def __call__(self, name: str, **options: object) -> str:
+        if options.get("local_files_only"):
+            raise FileNotFoundError(name)
+        self.patterns.append(options["allow_patterns"])
+        folder = Path(str(options["local_dir"]))
+        (folder / "config.json").write_text("{}")
+        return str(folder)
+
+
+def test_a_model_of_the_hub_is_downloaded_once_into_the_bounded_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Hub()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub)
+    first = resolve_source("hf://org/name", tmp_path)
+    assert resolve_source("hf://org/name", tmp_path) == first
+    assert (hub.patterns, first.parent) == ([None], tmp_path / "models")
+
+
+def test_a_gateway_downloads_only_the_small_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = Hub()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", hub)
+    small = resolve_source("hf://org/name", tmp_path, weights=False)
+    assert small != resolve_source("hf://org/name", tmp_path)
+    assert hub.patterns[0] == ["*.json", "*.jinja", "*.txt", "*.model"]

@@ -32,24 +32,27 @@ class RayWorker:
         self._start = start
         self._node_address = node_address
         self._child: Child | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="catenary-"))
+        self._folder: Path | None = None
 
     async def start(self) -> None:
         """Raises OSError."""
+        self._folder = Path(tempfile.mkdtemp(prefix="catenary-"))
         path = self._folder / "catenary.yaml"
-        path.write_text(yaml.safe_dump(self._placed()))
+        path.write_text(yaml.safe_dump(self.placed()))
         name = self._start.worker_id
         arguments = (sys.executable, "-m", "catenary_worker", "--worker", name, "--config", str(path))
         self._child = await Child.spawn(Command(name, arguments), Scope.root())
 
     async def ready(self) -> str:
-        """The worker's address. Raises ChildError."""
-        return await self._running().ready()
+        """The worker's address. It has read its configuration by then. Raises ChildError."""
+        address = await self._running().ready()
+        self._forget_folder()
+        return address
 
     async def ended(self) -> str:
         """Waits for the worker's end; says how it ended."""
         reason = await self._running().wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._forget_folder()
         return reason
 
     async def stop(self, grace_s: float) -> None:
@@ -60,7 +63,11 @@ class RayWorker:
             raise RuntimeError(f"{self._start.worker_id}: is not started")
         return self._child
 
-    def _placed(self) -> dict[str, Any]:
+    def _forget_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def placed(self) -> dict[str, Any]:
         """The configuration with this node's address, and the accelerators that Ray gave to the actor."""
         workers = [dict(worker) for worker in self._start.config["workers"]]
         for worker in workers:
