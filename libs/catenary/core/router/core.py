@@ -225,7 +225,12 @@ class RouterCore:
         settings = self.settings
         if call.over_share and not call.late:
             return True
-        if not settings.protect or call.late or len(pool.queue) > settings.patience_share * pool.num_seats:
+        if (
+            not settings.protect
+            or call.late
+            or len(pool.replicas) < 2
+            or len(pool.queue) > settings.patience_share * pool.num_seats
+        ):
             return False
         return room_s(pool.queue.claims(), len(pool.replicas), now) > 0
 

@@ -11,6 +11,7 @@ from catenary.policy.routing.decision import RoutingContext
 from catenary.policy.span import Z90
 
 NEARLY_SURE = 0.999
+LEAST_STEP_S = 1e-9
 
 
 def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
@@ -19,7 +20,7 @@ def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> flo
     profile, traffic, now = context.profile, context.traffic, context.now
     batch = replica.num_placed
     factor = profile.correction * traffic.interference
-    quiet_s = profile.step_s(batch, batch * (traffic.mean_prompt + traffic.mean_output / 2)) * factor
+    quiet_s = max(LEAST_STEP_S, profile.step_s(batch, batch * (traffic.mean_prompt + traffic.mean_output / 2)) * factor)
     after_s = quiet_s + (profile.step_seq_s + profile.step_context_s * call.prompt_tokens) * factor
     stall_s = profile.prefill_s(call.prompt_tokens) * profile.correction
     total = 0.0
@@ -44,7 +45,7 @@ def own_chance(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) 
     profile = context.profile
     batch = min(replica.num_placed + 1, replica.max_num_seqs)
     left_s = call.latest_finish - context.now - profile.prefill_s(call.prompt_tokens) * profile.correction
-    tokens = left_s / loaded_step_s(profile, batch, context.traffic)
+    tokens = left_s / max(LEAST_STEP_S, loaded_step_s(profile, batch, context.traffic))
     return 1.0 if tokens >= call.max_tokens else chance(call.output, 0, tokens)
 
 
