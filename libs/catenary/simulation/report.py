@@ -28,6 +28,7 @@ class Report:
     accelerator_seconds: float
     missed_longest_decile: float
     switches: int = 0
+    duration_s: float = 0.0
 
 
 def summarize(scenario: str, trace: str | None, policy: str, cluster: Cluster, arrivals_s: float) -> Report:
@@ -50,6 +51,7 @@ def summarize(scenario: str, trace: str | None, policy: str, cluster: Cluster, a
         accelerator_seconds=round(len(cluster.workers) * cluster.heap.now, 3),
         missed_longest_decile=_missed(_longest(submitted), met),
         switches=cluster.provisioner.allocator.num_switches if cluster.provisioner is not None else 0,
+        duration_s=round(cluster.heap.now, 3),
     )
 
 

@@ -40,6 +40,7 @@ from catenary.policy.provisioning.decision import Move, MoveKind
 
 MAX_REASONS = 32
 MAX_REASON_CHARS = 300
+INFEASIBLE_MEMORY_S = 30.0
 
 
 class ProvisionerCore:
@@ -58,6 +59,7 @@ class ProvisionerCore:
         """``allocator`` None: what the workers' configuration says stays as it is."""
         self._settings = settings
         self.allocator = allocator
+        self._infeasible: dict[str, float] = {}
         self._plan_at = now
         self._keepers = {worker.worker_id: WorkerKeeper(worker, settings, now) for worker in wanted}
         self._configured = frozenset(self._keepers)
@@ -112,12 +114,23 @@ class ProvisionerCore:
             for move in moves:
                 self._note(str(move))
                 actions += self._begin(move, now)
+            infeasible = self._note_infeasible(self.allocator.last.infeasible, now)
+            changed = changed or infeasible
             changed = changed or bool(moves)
         return actions, changed
 
     def _serving(self) -> list[Worker]:
         """Workers that can be told something."""
         return [keeper.snapshot for _, keeper in sorted(self._keepers.items()) if keeper.snapshot is not None]
+
+    def _note_infeasible(self, found: Iterable[tuple[str, str]], now: float) -> bool:
+        """Said once, and again only after the target was in reach for a while."""
+        self._infeasible = {name: at for name, at in self._infeasible.items() if now - at < INFEASIBLE_MEMORY_S}
+        news = [(name, reason) for name, reason in found if name not in self._infeasible]
+        self._infeasible |= {name: now for name, _ in found}
+        for name, reason in news:
+            self._note(f"{name}: infeasible, {reason}")
+        return bool(news)
 
     def _released(self) -> dict[str, tuple[str, ...]]:
         return {n: k.wanted.models for n, k in self._keepers.items() if k.phase is WorkerPhase.RELEASED}
