@@ -10,6 +10,7 @@ import pytest
 
 from bench.arrival import Arrival, CallFigures, Ending, Finished
 from bench.comparison import write_rows
+from bench.limits import bisect
 from bench.recorder import run_line, sample_line, write_lines
 from bench.report import write_report
 from bench.results import missed_by_decile
@@ -96,3 +97,8 @@ def test_the_page_needs_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "http" not in page
     assert "chain_1.1_seed1" in capsys.readouterr().out
     assert json.loads((tmp_path / "ray.json").read_text()) == [asdict(one)]
+
+
+def test_a_bisection_finds_the_edge_from_either_side() -> None:
+    assert bisect(lambda value: value <= 0.7, (0.0, 1.0), 12) == pytest.approx(0.7, abs=1e-3)
+    assert bisect(lambda value: value >= 0.7, (1.0, 0.0), 12) == pytest.approx(0.7, abs=1e-3)
