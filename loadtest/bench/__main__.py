@@ -11,7 +11,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from bench.comparison import compare
+from bench.comparison import add_simulated, compare, jobs_of
 from bench.pieces import SCENARIOS, full, quick, real
 from bench.report import write_report
 from bench.simulated import best_splits
@@ -23,21 +23,26 @@ RESULTS = ROOT / "loadtest" / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=_Raw)
-    parser.add_argument("command", choices=["run", "report", "split"])
+    parser.add_argument("command", choices=["run", "simulate", "report", "split"])
     parser.add_argument("--traces", type=Path, help="folder of chain_LOAD_seedN.csv; else runs are drawn with the seed")
     parser.add_argument("--full", action="store_true", help="all loads, three seeds")
     parser.add_argument("--systems", nargs="+", help="only these")
     parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
     parser.add_argument("--real", type=Path, help="instead: arrivals and lengths of this trace of single requests")
     parser.add_argument("--keep", action="store_true", help="keep the rows of earlier measurements")
+    parser.add_argument("--no-simulation", action="store_true", help="leave that column to the simulate command")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()
-    if args.command == "run":
+    if args.command in ("run", "simulate"):
         pieces = real(args.real) if args.real else full() if args.full else quick()
         if args.only:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
-        asyncio.run(compare(pieces, args.systems, args.traces, args.out, args.ray_python, args.keep))
+        jobs = jobs_of(pieces, args.systems, args.traces, args.out)
+        if args.command == "run":
+            asyncio.run(compare(jobs, args.out, args.ray_python, args.keep))
+        if args.command == "simulate" or not args.no_simulation:
+            add_simulated(jobs, args.out)
         write_report(args.out)
     elif args.command == "report":
         write_report(args.out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,47 +13,67 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.measure import measure
 from bench.pieces import Piece, work_of
+from bench.ray_system import RayError
 from bench.row import Load, Row, row
 from bench.simulated import simulated_missed
 from bench.systems import SYSTEMS
 from bench.versions import git_hash, machine
 from bench.work import Work
+from catenary.runtime.cluster import ClusterError
 
 CONSOLE = Console(stderr=True)
 
 
-async def compare(
-    pieces: Sequence[Piece], only: Sequence[str] | None, traces: Path | None, out: Path, ray_python: Path, keep: bool
-) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row to measure."""
+
+    system: str
+    work: Work
+
+    def is_of(self, one: Row) -> bool:
+        return (one.system, one.trace) == (self.system, self.work.label)
+
+
+def jobs_of(pieces: Sequence[Piece], only: Sequence[str] | None, traces: Path | None, out: Path) -> list[Job]:
+    works = [(piece, work_of(piece, traces, out / "raw")) for piece in pieces]
+    return [Job(name, work) for piece, work in works for name in piece.systems if not only or name in only]
+
+
+async def compare(jobs: Sequence[Job], out: Path, ray_python: Path, keep: bool) -> None:
     """Write ``ray.json`` anew after each measurement, so that what is done is kept. ``keep``: rows that were there
-    before stay, those of the same system and trace excepted."""
+    before stay, those of the same system and trace excepted. A system that does not start has no row."""
     rows = read_rows(out / "ray.json") if keep else []
-    raw = out / "raw"
-    jobs = [
-        (piece, work, name)
-        for piece in pieces
-        for work in [work_of(piece, traces, raw)]
-        for name in piece.systems
-        if not only or name in only
-    ]
-    for place, (_, work, name) in enumerate(jobs, start=1):
-        CONSOLE.print(f"[bold]{place}/{len(jobs)} {name}[/bold], {work.name}, {work.label}, {len(work.arrivals)} runs")
-        rows = [one for one in rows if (one.system, one.trace) != (name, work.label)]
-        rows.append(await _one(name, work, raw, ray_python))
-        CONSOLE.print(_line(rows[-1]))
+    for place, job in enumerate(jobs, start=1):
+        work = job.work
+        CONSOLE.print(f"[bold]{place}/{len(jobs)} {job.system}[/bold], {work.label}, {len(work.arrivals)} runs")
+        try:
+            measured = await _one(job, out / "raw", ray_python)
+        except (ClusterError, RayError) as error:
+            CONSOLE.print(f"[bold red]{job.system} does not start[/bold red]: {error}")
+            continue
+        rows = [*(one for one in rows if not job.is_of(one)), measured]
+        CONSOLE.print(_line(measured))
         write_rows(out / "ray.json", rows)
-    return rows
 
 
-async def _one(name: str, work: Work, raw: Path, ray_python: Path) -> Row:
-    system = SYSTEMS[name](work, ray_python)
+def add_simulated(jobs: Sequence[Job], out: Path) -> None:
+    """What the simulator says for the rows of ``jobs``, after all measurements: it takes a core."""
+    for job in jobs:
+        rows = read_rows(out / "ray.json")
+        if any(job.is_of(one) for one in rows):
+            missed = simulated_missed(job.system, job.work)
+            _write(out / "ray.json", [replace(one, simulated_missed=missed) if job.is_of(one) else one for one in rows])
+
+
+async def _one(job: Job, raw: Path, ray_python: Path) -> Row:
+    work = job.work
+    system = SYSTEMS[job.system](work, ray_python)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=CONSOLE, transient=True) as bar:
-        task = bar.add_task(name, total=len(work.arrivals))
-        found = await measure(system, work, raw / f"{name}-{work.label}", lambda _: bar.advance(task))
-    simulated = simulated_missed(name, work)
-    load = Load(str(work.workflow["name"]), work.label, _objective(work))
-    return row(name, system.version, load, found, simulated)
+        task = bar.add_task(job.system, total=len(work.arrivals))
+        found = await measure(system, work, raw / f"{job.system}-{work.label}", lambda _: bar.advance(task))
+    return row(job.system, system.version, Load(str(work.workflow["name"]), work.label, _objective(work)), found)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -61,10 +81,14 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+    _write(path, rows)
     about = {"git": git_hash(), "machine": machine(), "ended": datetime.now(UTC).isoformat(timespec="seconds")}
     path.with_suffix(".about.json").write_text(json.dumps(about, indent=1) + "\n")
+
+
+def _write(path: Path, rows: Sequence[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
 
 
 def _objective(work: Work) -> str:

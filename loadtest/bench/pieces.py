@@ -15,7 +15,7 @@ from catenary.simulation.scenario import load_scenario
 SCENARIOS = ROOT / "tests" / "scenarios"
 BURST = "[{duration_s: 30, load: 0.5}, {duration_s: 20, load: 1.6}, {duration_s: 40, load: 0.5}]"
 TENANTS = ("red", "green", "blue")
-ALL = ("ray_fixed", "catenary", "ray_tuned", "catenary_blind", "ray_split", "ray_slack")
+ALL = ("ray_fixed", "catenary", "ray_tuned", "catenary_blind", "ray_split", "catenary_shared", "ray_slack")
 PAIR = ("ray_fixed", "catenary")
 LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
 
@@ -45,13 +45,13 @@ def quick() -> list[Piece]:
     return [
         Piece("chain_own", "1.1", 1, ALL, 30),
         *(Piece(shape, "1.1", 1, PAIR, 15) for shape in ("parallel", "branch", "map")),
-        Piece("chain_own", "burst", 1, ("ray_auto", "catenary")),
+        Piece("chain_own", "burst", 1, ("ray_auto", "catenary_auto")),
     ]
 
 
 def full() -> list[Piece]:
-    """All loads and three seeds, about seven hours."""
-    systems = (*ALL, "ray_auto")
+    """All loads and three seeds, about eight hours."""
+    systems = (*ALL, "ray_auto", "catenary_auto")
     chains = [Piece("chain_own", load, seed, systems) for seed in (1, 2, 3) for load in (*LOADS, "burst")]
     fixed = [Piece("chain_fixed", load, seed, PAIR) for seed in (1, 2, 3) for load in LOADS]
     shapes = [

@@ -23,6 +23,8 @@ COLOURS = {
     "ray_slack": "#c994c7",
     "catenary": "#2166ac",
     "catenary_split": "#053061",
+    "catenary_shared": "#1b7837",
+    "catenary_auto": "#5aae61",
     "catenary_blind": "#92c5de",
 }
 GREY = "#666666"

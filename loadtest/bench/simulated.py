@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from bench.systems import ON_SPLIT, SIMULATED, SPLITS
+from bench.catenary_system import SLEEP_S, WAKE_S
+from bench.systems import ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
 from bench.work import Work
 from catenary.simulation.presets import PRESETS
 from catenary.simulation.report import Report
@@ -20,19 +22,23 @@ def simulated_missed(system: str, work: Work) -> float | None:
     replicas = work.scenario.replicas
     if system in ON_SPLIT:
         replicas = dict(SPLITS.get(str(work.workflow["name"]), replicas))
-    return _report(work, preset, replicas).missed
+    changes: dict[str, Any] = {}
+    if system in PLANNED:
+        accelerators = num_accelerators(system, work)
+        changes = {"accelerators": accelerators, "provisioner": PLANNED[system], "sleep_s": SLEEP_S, "wake_s": WAKE_S}
+    return _report(work, preset, replicas, changes).missed
 
 
 def best_splits(work: Work, preset: str = "fcfs") -> list[tuple[float, Mapping[str, int]]]:
     """(share missed, replicas by model) for each way to split the scenario's accelerators, the best first."""
     models = list(work.scenario.models)
     total = sum(work.scenario.replicas.values())
-    found = [(_report(work, preset, split).missed, split) for split in _splits(models, total)]
+    found = [(_report(work, preset, split, {}).missed, split) for split in _splits(models, total)]
     return sorted(found, key=lambda one: (one[0], list(one[1].values())))
 
 
-def _report(work: Work, preset: str, replicas: Mapping[str, int]) -> Report:
-    data = PRESETS[preset]({**work.scenario.model_dump(), "replicas": dict(replicas)})
+def _report(work: Work, preset: str, replicas: Mapping[str, int], changes: Mapping[str, Any]) -> Report:
+    data = PRESETS[preset]({**work.scenario.model_dump(), "replicas": dict(replicas), **changes})
     return simulate(parse_scenario(data), preset, work.seed, work.trace)[0]
 
 

@@ -22,7 +22,12 @@ AUTOSCALING = {
 }
 """Ray's defaults (30 s, 30 s, 10 s) answer a burst of 20 s after its end."""
 
-SWITCHING: Mapping[str, Any] = {"provisioner": {"policy": "risk", "plan_interval_s": 0.5}}
+SHARED: Mapping[str, Any] = {"policy": "risk", "interval_s": 0.5, "replica_price": 0.0}
+AUTO: Mapping[str, Any] = {"policy": "risk", "interval_s": 0.25, "replica_price": 0.3}
+"""The provisioner where every model is resident on each accelerator: as many as the scenario has replicas, all in use;
+or as many as Ray's autoscaler may take, with a price on each that is awake."""
+
+PLANNED: Mapping[str, Mapping[str, Any]] = {"catenary_shared": SHARED, "catenary_auto": AUTO}
 
 SPLITS: Mapping[str, Mapping[str, int]] = {
     "chain": {"A": 1, "B": 2, "C": 3},
@@ -43,6 +48,20 @@ def _fixed(name: str, work: Work, replicas: Mapping[str, int], settings: Mapping
     return CatenarySystem(name, work, one_model_each(replicas), settings)
 
 
+def _shared(name: str, work: Work) -> System:
+    planned = PLANNED[name]
+    settings = {**planned, "plan_interval_s": planned["interval_s"]}
+    del settings["interval_s"]
+    workers = shared(work.scenario.replicas, num_accelerators(name, work))
+    return CatenarySystem(name, work, workers, {"provisioner": settings})
+
+
+def num_accelerators(name: str, work: Work) -> int:
+    """Of a system whose accelerators are shared by all models."""
+    replicas = work.scenario.replicas
+    return sum(replicas.values()) if name == "catenary_shared" else MAX_REPLICAS * len(replicas)
+
+
 def _split(work: Work) -> Mapping[str, int]:
     return SPLITS.get(str(work.workflow["name"]), work.scenario.replicas)
 
@@ -60,12 +79,8 @@ SYSTEMS: Mapping[str, Make] = {
     "catenary": lambda work, python: _fixed("catenary", work, work.scenario.replicas, {}),
     "catenary_split": lambda work, python: _fixed("catenary_split", work, _split(work), {}),
     "catenary_blind": lambda work, python: _fixed("catenary_blind", work, work.scenario.replicas, BLIND),
-    "catenary_shared": lambda work, python: CatenarySystem(
-        "catenary_shared", work, shared(work.scenario.replicas, sum(work.scenario.replicas.values())), SWITCHING
-    ),
-    "catenary_auto": lambda work, python: CatenarySystem(
-        "catenary_auto", work, shared(work.scenario.replicas, MAX_REPLICAS * len(work.scenario.replicas)), SWITCHING
-    ),
+    "catenary_shared": lambda work, python: _shared("catenary_shared", work),
+    "catenary_auto": lambda work, python: _shared("catenary_auto", work),
 }
 
 SIMULATED: Mapping[str, str] = {
@@ -75,7 +90,9 @@ SIMULATED: Mapping[str, str] = {
     "catenary": "catenary",
     "catenary_split": "catenary",
     "catenary_blind": "fcfs",
+    "catenary_shared": "catenary",
+    "catenary_auto": "catenary",
 }
-"""Preset of the simulator's policies that stands for a system with a fixed fleet."""
+"""Preset of the simulator's policies that stands for a system."""
 
 ON_SPLIT = ("ray_split", "catenary_split")
