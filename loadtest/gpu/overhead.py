@@ -22,12 +22,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-from cluster import wait_ready
+from cluster import wait_ready, worker_address
+from direct import DirectWorker
 from prompts import Prompts
 from rows import print_table, write_rows
 
@@ -42,16 +43,20 @@ TOKENS = 128
 CLIENTS = 4
 SERVE_PORT = 7480
 START_TIMEOUT_S = 330.0
+SHOWN = ("tokens_per_s", "ttft_ms", "ttft_median_ms", "ttft_min_ms", "tpot_ms", "ready_ms", "gateway_first_ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One call; seconds of time.monotonic()."""
+    """One call; points of time.monotonic(). By the gateway, seconds from the submission: when it was ready and had its
+    first token."""
 
     submit: float
     first: float
     end: float
     tokens: int
+    ready_s: float = 0.0
+    gateway_first_s: float = 0.0
 
 
 async def through_catenary(address: str, model: str, texts: list[str], go: Awaitable[None]) -> list[Timed]:
@@ -61,13 +66,15 @@ async def through_catenary(address: str, model: str, texts: list[str], go: Await
 
     async def call(stub: Any, text: str) -> Timed:
         request = submit_request(spec, "", {"text": text}, {"tokens": True})
-        submit, first, tokens = time.monotonic(), 0.0, 0
+        submit, first, tokens, ready_s, ttft_s = time.monotonic(), 0.0, 0, 0.0, 0.0
         async for response in stub.SubmitWorkflow(request):
             for event in response.events:
                 if event.WhichOneof("event") == "call_tokens":
                     first = first or time.monotonic()
                     tokens += event.call_tokens.num_tokens
-        return Timed(submit, first, time.monotonic(), tokens)
+                elif event.WhichOneof("event") == "call_finished":
+                    ready_s, ttft_s = event.call_finished.call.start_s, event.call_finished.call.ttft_s
+        return Timed(submit, first, time.monotonic(), tokens, ready_s, ready_s + ttft_s)
 
     async with channel(address) as connection:
         stub = rpc.GatewayServiceStub(connection)
@@ -97,6 +104,15 @@ async def through_serve(address: str, model: str, texts: list[str], go: Awaitabl
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=300)) as session:
         await go
         return list(await asyncio.gather(*(call(session, text) for text in texts)))
+
+
+async def through_worker(connection: Any, model: str, count: int) -> list[Timed]:
+    """Straight to the worker, past gateway and router; token ids instead of texts, times as the worker has them."""
+    async with DirectWorker(connection, model) as worker:
+        served = await asyncio.gather(*(worker.serve(TOKENS, TOKENS) for _ in range(count)))
+    return [
+        Timed(one.submit, one.submit + one.ttft_s, one.submit + one.duration_s, one.output_tokens) for one in served
+    ]
 
 
 async def in_process(llm: Any, texts: list[str]) -> list[Timed]:
@@ -131,7 +147,7 @@ async def _client(pipe: Any, barrier: Any) -> None:
 
         drive = through_catenary if way == "catenary" else through_serve
         found = await drive(address, model, texts, go())
-        pipe.send([(one.submit, one.first, one.end, one.tokens) for one in found])
+        pipe.send([astuple(one) for one in found])
 
 
 class Clients:
@@ -246,6 +262,8 @@ def figures(way: str, count: int, number: int, calls: list[Timed]) -> dict[str, 
         "ttft_median_ms": statistics.median(ttft) * 1e3,
         "ttft_min_ms": ttft[0] * 1e3,
         "tpot_ms": statistics.mean((c.end - c.first) / (c.tokens - 1) for c in calls) * 1e3,
+        "ready_ms": statistics.mean(call.ready_s for call in calls) * 1e3,
+        "gateway_first_ms": statistics.mean(call.gateway_first_s for call in calls) * 1e3,
         "whole": sum(call.tokens == TOKENS for call in calls),
     }
 
@@ -255,12 +273,11 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = []
     for count in sorted({row["sequences"] for row in rows}):
         rates: dict[str, float] = {}
-        for way in ("in-process", "catenary", "serve"):
+        for way in ("in-process", "worker", "catenary", "serve"):
             mine = [row for row in rows if row["sequences"] == count and row["way"] == way]
             if not mine:
                 continue
-            middle = {name: statistics.median(row[name] for row in mine) for name in
-                      ("tokens_per_s", "ttft_ms", "ttft_median_ms", "ttft_min_ms", "tpot_ms")}  # fmt: skip
+            middle = {name: statistics.median(row[name] for row in mine) for name in SHOWN}
             rates[way] = middle["tokens_per_s"]
             share = middle["tokens_per_s"] / rates["in-process"] if "in-process" in rates else None
             table.append({"sequences": count, "way": way, "rounds": len(mine), **middle, "of_in_process": share})
@@ -279,7 +296,8 @@ async def overhead(args: argparse.Namespace) -> None:
         began = time.monotonic()
         build = start_in_process if "in-process" in args.ways else lambda *_: None
         building = asyncio.create_task(asyncio.to_thread(build, settings, folder, args.work))
-        await wait_ready(args.config, START_TIMEOUT_S)
+        plan = await wait_ready(args.config, START_TIMEOUT_S)
+        connection = channel(worker_address(plan, config))
         print(f"catenary ready after {time.monotonic() - began:.0f} s", flush=True)
         if "serve" in args.ways:
             await serve_ready(START_TIMEOUT_S)
@@ -293,11 +311,15 @@ async def overhead(args: argparse.Namespace) -> None:
         async def catenary(texts: list[str]) -> list[Timed]:
             return await clients.round("catenary", config.gateway.address, model, texts)
 
+        async def worker(texts: list[str]) -> list[Timed]:
+            return await through_worker(connection, model, len(texts))
+
         async def serve(texts: list[str]) -> list[Timed]:
             return await clients.round("serve", f"127.0.0.1:{SERVE_PORT}", model, texts)
 
         ways: dict[str, Callable[[list[str]], Awaitable[list[Timed]]]] = {
             "in-process": own,
+            "worker": worker,
             "catenary": catenary,
             "serve": serve,
         }
@@ -311,6 +333,7 @@ async def overhead(args: argparse.Namespace) -> None:
             print_table(f"{count} sequences", [row for row in summary(rows) if row["sequences"] == count])
         if llm is not None:
             llm.shutdown()
+        await connection.close()
     clients.close()
     print_table(f"{TOKENS} + {TOKENS} tokens, arriving together; medians of {args.rounds} rounds", summary(rows))
 
@@ -322,7 +345,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("/tmp/catenary-overhead"))
     parser.add_argument("--sequences", type=int, nargs="+", default=[1, 16, 64, 256])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--ways", nargs="+", default=["in-process", "catenary", "serve"])
+    parser.add_argument("--ways", nargs="+", default=["in-process", "catenary", "serve", "worker"])
     asyncio.run(overhead(parser.parse_args()))
 
 

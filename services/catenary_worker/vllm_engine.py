@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from dataclasses import replace
 from typing import Any
@@ -59,6 +60,7 @@ class VllmEngine:
         except Exception as error:  # vLLM raises anything at start
             structlog.get_logger().exception("vLLM did not start", model=self._settings.model)
             raise EngineError(f"vLLM did not start: {type(error).__name__}: {error}") from error
+        gc.freeze()  # what torch and vLLM made at import is not walked through while tokens flow
         self._start_times.note(self._settings.model, now() - began)
         self._liveness = asyncio.create_task(self._watch(), name=f"liveness of {self._settings.model}")
         return replace(facts, memory_bytes=max(0, free_bytes - await self._free_bytes()))

@@ -237,10 +237,11 @@ class EngineModel:
         self._run(now, inclusive=True)
         ratio, self._slowdown = factor / self._slowdown, factor
         if self._busy:
+            at = now if self._paused_s is None else self._paused_s
             for sequence in self._running.values():
-                if sequence.first_s > now:
-                    sequence.first_s = now + (sequence.first_s - now) * ratio
-            self._base_s = now + (self._base_s - now) * ratio
+                if sequence.first_s > at:
+                    sequence.first_s = at + (sequence.first_s - at) * ratio
+            self._base_s = at + (self._base_s - at) * ratio
             self._linear_s *= ratio
             self._growth_s *= ratio
 

@@ -164,6 +164,13 @@ class SimWorker:
 
     # -- the engines
 
+    def slow_down(self, model: str, factor: float) -> None:
+        """From now on the engine takes ``factor`` times as long, as one does that shares its accelerator."""
+        if self.alive:
+            replica = self.replicas[model]
+            replica.engine.slow_down(factor, self._heap.now)
+            self._watch(replica)
+
     def _watch(self, replica: SimReplica) -> None:
         due = replica.engine.next_event(self._heap.now)
         if due is not None and due != replica.next_at:
