@@ -57,14 +57,14 @@ format: setup  ## Format and sort imports
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 15 minutes (FULL=1: hours; TRACES=dir; REAL=csv; OUT=dir)
+bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL=1: hours; TRACES=dir; REAL=csv; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) $(if $(REAL),--real $(abspath $(REAL))) $(if $(KEEP),--keep) \
 		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
 
 bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(OUT),--out $(abspath $(OUT)))
 
-.venv-ray/ready:
-	@$(PYTHON) -m venv .venv-ray
+.venv-ray/ready: | setup
+	@$(BIN)/python -m venv .venv-ray
 	@.venv-ray/bin/pip install --quiet "ray[serve]==2.60.*"
 	@touch $@
