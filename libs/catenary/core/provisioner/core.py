@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from catenary.core.provisioner.allocator import Allocator, Step
+from catenary.core.provisioner.allocator import Allocator
 from catenary.core.provisioner.events import (
     AcquireRequested,
     DemandArrived,
     Granted,
     LoadModel,
-    LoadReplica,
     ProcessEnded,
     ProcessStarted,
     ProfileChanged,
@@ -21,26 +20,23 @@ from catenary.core.provisioner.events import (
     Refused,
     ReleaseRequested,
     ReserveReplica,
-    SleepReplica,
     SnapshotArrived,
     StartWorker,
     StepEnded,
     StopRequested,
     StopWorker,
     Tick,
-    WakeReplica,
     WorkerServing,
 )
 from catenary.core.provisioner.keeper import WorkerKeeper
 from catenary.core.provisioner.leases import ReplicaLease, ReplicaLeases
+from catenary.core.provisioner.planning import Planning
 from catenary.core.provisioner.settings import ProvisionerSettings
-from catenary.model.plan import Plan, WantedWorker, WorkerPhase
-from catenary.model.worker import ReplicaState, Worker
-from catenary.policy.provisioning.decision import Move, MoveKind
+from catenary.model.plan import Plan, WantedWorker
+from catenary.model.worker import ReplicaState
 
 MAX_REASONS = 32
 MAX_REASON_CHARS = 300
-INFEASIBLE_MEMORY_S = 30.0
 
 
 class ProvisionerCore:
@@ -58,9 +54,7 @@ class ProvisionerCore:
     ) -> None:
         """``allocator`` None: what the workers' configuration says stays as it is."""
         self._settings = settings
-        self.allocator = allocator
-        self._infeasible: dict[str, float] = {}
-        self._plan_at = now
+        self._planning = None if allocator is None else Planning(allocator, settings.plan_interval_s, now)
         self._keepers = {worker.worker_id: WorkerKeeper(worker, settings, now) for worker in wanted}
         self._configured = frozenset(self._keepers)
         self._leases = ReplicaLeases()
@@ -82,10 +76,11 @@ class ProvisionerCore:
             case ReleaseRequested():
                 actions, changed = self._release(event), True
             case DemandArrived() | ProfileChanged():
-                self._learn(event, now)
+                if self._planning is not None:
+                    self._planning.learn(event, self._keepers, now)
                 actions, changed = [], False
             case StepEnded():
-                actions, changed = self._step_ended(event, now), bool(event.error)
+                actions, changed = self._step_ended(event), bool(event.error)
             case _:
                 actions, changed = self._worker_event(event, now)
         if changed:
@@ -108,71 +103,26 @@ class ProvisionerCore:
                 self._note(_explained(keeper, asked))
         for name in [n for n, keeper in self._keepers.items() if n not in self._configured and not keeper.address]:
             del self._keepers[name]
-        if self.allocator is not None and now >= self._plan_at:
-            self._plan_at = now + self._settings.plan_interval_s
-            moves = self.allocator.plan(self._serving(), now, self._released())
-            for move in moves:
-                self._note(str(move))
-                actions += self._begin(move, now)
-            infeasible = self._note_infeasible(self.allocator.last.infeasible, now)
-            changed = changed or infeasible
-            changed = changed or bool(moves)
+            self._unplan(name)
+        if self._planning is not None:
+            begun, reasons = self._planning.tick(self._keepers, now)
+            actions += begun
+            changed = changed or bool(reasons)
+            for reason in reasons:
+                self._note(reason)
         return actions, changed
 
-    def _serving(self) -> list[Worker]:
-        """Workers that can be told something."""
-        return [keeper.snapshot for _, keeper in sorted(self._keepers.items()) if keeper.snapshot is not None]
-
-    def _note_infeasible(self, found: Iterable[tuple[str, str]], now: float) -> bool:
-        """Said once, and again only after the target was in reach for a while."""
-        self._infeasible = {name: at for name, at in self._infeasible.items() if now - at < INFEASIBLE_MEMORY_S}
-        news = [(name, reason) for name, reason in found if name not in self._infeasible]
-        self._infeasible |= {name: now for name, _ in found}
-        for name, reason in news:
-            self._note(f"{name}: infeasible, {reason}")
-        return bool(news)
-
-    def _released(self) -> dict[str, tuple[str, ...]]:
-        return {n: k.wanted.models for n, k in self._keepers.items() if k.phase is WorkerPhase.RELEASED}
-
-    def _begin(self, move: Move, now: float) -> list[ProvisionerAction]:
-        """Only a process that the plan started is ended."""
-        keeper = self._keepers[move.worker_id]
-        match move.kind:
-            case MoveKind.RELEASE:
-                return keeper.release(now)
-            case MoveKind.START if keeper.phase is WorkerPhase.RELEASED:
-                return keeper.want(now)
-        return self._steps(move.worker_id, now)
-
-    def _learn(self, event: DemandArrived | ProfileChanged, now: float) -> None:
-        if self.allocator is None:
-            return
-        outlook = self.allocator.outlook
-        match event:
-            case DemandArrived():
-                outlook.take_demand(event.report, now)
-                if now < self._plan_at and self.allocator.starved(self._serving(), now):
-                    self._plan_at = now
-            case ProfileChanged():
-                outlook.profiles[event.profile.model] = event.profile
-
-    def _step_ended(self, event: StepEnded, now: float) -> list[ProvisionerAction]:
-        if self.allocator is not None:
-            self.allocator.step_ended(event.worker_id)
+    def _step_ended(self, event: StepEnded) -> list[ProvisionerAction]:
+        if self._planning is not None:
+            self._planning.allocator.step_ended(event.worker_id)
         if event.error:
             self._note(f"{event.worker_id}: {event.error}")
         return []
 
-    def _steps(self, worker_id: str, now: float) -> list[ProvisionerAction]:
-        """The next step of the worker towards its place in the plan."""
-        keeper = self._keepers.get(worker_id)
-        if self.allocator is None or keeper is None or keeper.snapshot is None or not keeper.address:
-            return []
-        if keeper.phase is WorkerPhase.STARTING:
-            return []
-        step = self.allocator.step(keeper.snapshot, now)
-        return [] if step is None else [_action(step, worker_id, keeper.address)]
+    def _unplan(self, worker_id: str) -> None:
+        """What was decided for a process that is gone does not bind the next one."""
+        if self._planning is not None:
+            self._planning.allocator.forget(worker_id)
 
     def _stop(self, now: float) -> list[ProvisionerAction]:
         self._note("all workers: stop requested")
@@ -193,6 +143,7 @@ class ProvisionerCore:
                 keeper.serving(event, now)
             case ProcessEnded():
                 keeper.ended(event, now)
+                self._unplan(worker_id)
                 self._note(f"{worker_id}: process {event.reason.splitlines()[0] if event.reason else 'ended'}")
             case SnapshotArrived():
                 keeper.seen(event, now)
@@ -200,8 +151,8 @@ class ProvisionerCore:
             self._note(f"{worker_id}: {phase} -> {keeper.phase}")
         is_new = snapshot is None and keeper.snapshot is not None
         actions = self._undo_reservations(keeper) if is_new else []
-        if isinstance(event, SnapshotArrived):
-            actions += self._steps(worker_id, now)
+        if isinstance(event, SnapshotArrived) and self._planning is not None:
+            actions += self._planning.steps(keeper, now)
         return actions, keeper.fingerprint() != before
 
     def _discovered(self, event: ProvisionerEvent, now: float) -> WorkerKeeper | None:
@@ -277,16 +228,6 @@ class ProvisionerCore:
 
     def _note(self, reason: str) -> None:
         self._reasons.append(reason[:MAX_REASON_CHARS])
-
-
-def _action(step: Step, worker_id: str, address: str) -> ProvisionerAction:
-    match step.what:
-        case "sleep":
-            return SleepReplica(worker_id, address, step.model, step.generation, step.mode)
-        case "wake":
-            return WakeReplica(worker_id, address, step.model, step.generation)
-        case _:
-            return LoadReplica(worker_id, address, step.model, step.generation)
 
 
 def _reserve(lease: ReplicaLease, reserved: bool) -> ReserveReplica:
