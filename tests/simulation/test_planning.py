@@ -68,7 +68,7 @@ def plan(*arguments: str | Path) -> tuple[int, dict[str, object]]:
 
 @pytest.fixture(autouse=True)
 def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_files, "LEAST_RUNS", 100)
+    monkeypatch.setattr(plan_files, "LEAST_RUNS", 80)
     monkeypatch.setattr(plan_files, "WARM_UP_S", 3.0)
     monkeypatch.setattr(planning, "WARM_UP_S", 3.0)
 
@@ -76,7 +76,7 @@ def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_arrivals_need_more_replicas() -> None:
     code, few = plan(SCENARIO, "--rate", "2", "--attainment", "0.8")
     assert (code, few["reached"]) == (0, True)
-    code, many = plan(SCENARIO, "--rate", "30", "--attainment", "0.8")
+    code, many = plan(SCENARIO, "--rate", "20", "--attainment", "0.8")
     assert code == 0
     assert sum(few["verdict"]["replicas"].values()) < sum(many["verdict"]["replicas"].values())  # type: ignore[index]
 

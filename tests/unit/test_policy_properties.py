@@ -26,6 +26,7 @@ from catenary.policy.span import Span, later, maybe, of_many, then
 
 PROFILE = EngineProfile("m", step_context_s=1e-7, max_num_seqs=8)
 NOW = 100.0
+SETTINGS = settings(max_examples=50, deadline=None)
 
 seconds = st.floats(0.0, 60.0)
 tokens = st.integers(1, 2000)
@@ -72,7 +73,7 @@ def replica_sets(draw: st.DrawFn) -> list[ReplicaLoad]:
 
 @pytest.mark.parametrize("name", ROUTINGS)
 @given(call=queued_calls(), replicas=replica_sets(), seed=st.integers(0, 99), traffic=traffics)
-@settings(max_examples=40, deadline=None)
+@SETTINGS
 def test_routing_does_not_depend_on_the_order_of_the_workers(
     name: str, call: QueuedCall, replicas: list[ReplicaLoad], seed: int, traffic: Traffic
 ) -> None:
@@ -83,7 +84,7 @@ def test_routing_does_not_depend_on_the_order_of_the_workers(
 
 @pytest.mark.parametrize("name", ROUTINGS)
 @given(call=queued_calls(), replicas=replica_sets(), traffic=traffics)
-@settings(max_examples=40, deadline=None)
+@SETTINGS
 def test_routing_picks_a_free_place_and_waits_only_where_there_is_a_reason(
     name: str, call: QueuedCall, replicas: list[ReplicaLoad], traffic: Traffic
 ) -> None:
@@ -98,7 +99,7 @@ def test_routing_picks_a_free_place_and_waits_only_where_there_is_a_reason(
 
 
 @given(call=queued_calls(), replicas=replica_sets(), traffic=traffics)
-@settings(max_examples=60, deadline=None)
+@SETTINGS
 def test_slack_aware_routing_never_picks_a_replica_that_its_filter_refused_where_another_passed(
     call: QueuedCall, replicas: list[ReplicaLoad], traffic: Traffic
 ) -> None:
@@ -116,6 +117,7 @@ def test_slack_aware_routing_never_picks_a_replica_that_its_filter_refused_where
 
 @pytest.mark.parametrize("name", ORDERINGS)
 @given(call=queued_calls(), more=st.floats(0.0, 60.0), predicted_s=seconds)
+@SETTINGS
 def test_more_slack_never_raises_urgency(name: str, call: QueuedCall, more: float, predicted_s: float) -> None:
     relaxed = replace(call, latest_finish=call.latest_finish + more, deadline=call.deadline + more)
     assert ORDERINGS[name](relaxed, predicted_s) >= ORDERINGS[name](call, predicted_s)
@@ -123,6 +125,7 @@ def test_more_slack_never_raises_urgency(name: str, call: QueuedCall, more: floa
 
 @pytest.mark.parametrize("name", ["edf", "least_slack"])
 @given(call=queued_calls(), predicted_s=seconds)
+@SETTINGS
 def test_a_call_without_a_deadline_comes_after_every_other(name: str, call: QueuedCall, predicted_s: float) -> None:
     forever = replace(call, latest_finish=NEVER, lost_finish=NEVER, deadline=NEVER)
     assert ORDERINGS[name](forever, predicted_s) > ORDERINGS[name](call, predicted_s)
@@ -136,6 +139,7 @@ def claims(draw: st.DrawFn) -> list[Claim]:
 
 
 @given(found=st.composite(claims)(), engines=st.integers(1, 8))
+@SETTINGS
 def test_triage_keeps_some_of_the_claims_each_once_and_more_engines_keep_as_many(
     found: list[Claim], engines: int
 ) -> None:
@@ -145,6 +149,7 @@ def test_triage_keeps_some_of_the_claims_each_once_and_more_engines_keep_as_many
 
 
 @given(found=st.composite(claims)())
+@SETTINGS
 def test_triage_leaves_nobody_out_where_everybody_has_time(found: list[Claim]) -> None:
     calm = [replace(claim, latest_start=NOW + 1e6, deadline=NOW + 2e6) for claim in found]
     assert len(keep(calm, 1, NOW)) == len(calm)
@@ -158,6 +163,7 @@ def test_triage_leaves_nobody_out_where_everybody_has_time(found: list[Claim]) -
     less=st.floats(0, 1),
     name=st.sampled_from(sorted(ADMISSIONS)),
 )
+@SETTINGS
 def test_admission_is_monotone_in_the_deadline_and_in_what_waits(
     path: Span, deadline_s: float, more: float, queued: float, less: float, name: str
 ) -> None:
@@ -171,6 +177,7 @@ def test_admission_is_monotone_in_the_deadline_and_in_what_waits(
 
 
 @given(path=spans, queued=st.floats(0, 500))
+@SETTINGS
 def test_a_refused_run_is_quoted_a_deadline_that_would_be_admitted(path: Span, queued: float) -> None:
     pools = {"m": PoolState("m", num_replicas=2, num_seats=16, num_queued=3, queued_work_s=queued)}
     decision = ADMISSIONS["feasible"](AdmissionContext(path, 0.01, ["m"], pools))
@@ -180,6 +187,7 @@ def test_a_refused_run_is_quoted_a_deadline_that_would_be_admitted(path: Span, q
 
 
 @given(prompt=tokens, output=tokens, more=tokens, batch=st.integers(1, 64), traffic=traffics)
+@SETTINGS
 def test_predictions_grow_with_tokens_and_batch(
     prompt: int, output: int, more: int, batch: int, traffic: Traffic
 ) -> None:
@@ -197,6 +205,7 @@ def test_predictions_grow_with_tokens_and_batch(
     bound=st.integers(1, 3000),
     default=st.integers(1, 500),
 )
+@SETTINGS
 def test_quantiles_of_lengths_are_in_order_and_within_the_bound(
     history: list[int], done: int, bound: int, default: int
 ) -> None:
@@ -211,6 +220,7 @@ def test_quantiles_of_lengths_are_in_order_and_within_the_bound(
 
 
 @given(span=spans, other=spans, z=st.floats(-3, 3), step=st.floats(0, 3), share=st.floats(0, 1))
+@SETTINGS
 def test_spans_have_quantiles_in_order_and_sums_and_maxima_no_shorter_than_their_parts(
     span: Span, other: Span, z: float, step: float, share: float
 ) -> None:
@@ -223,6 +233,7 @@ def test_spans_have_quantiles_in_order_and_sums_and_maxima_no_shorter_than_their
 
 
 @given(span=spans, items=st.integers(1, 50), seats=st.integers(1, 50))
+@SETTINGS
 def test_a_map_takes_no_less_for_more_items_and_no_more_for_more_seats(span: Span, items: int, seats: int) -> None:
     assert of_many(span, items + 1, seats).mean >= of_many(span, items, seats).mean * (1 - 1e-6)
     assert of_many(span, items, seats + 1).mean <= of_many(span, items, seats).mean * (1 + 1e-9)
@@ -243,6 +254,7 @@ def paths(draw: st.DrawFn) -> list[PathCall]:
 
 
 @given(path=paths())
+@SETTINGS
 def test_the_rest_of_a_run_shrinks_along_every_edge_and_is_within_the_whole(path: list[PathCall]) -> None:
     after = tails(path)
     whole = longest(path)
