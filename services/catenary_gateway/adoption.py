@@ -14,12 +14,14 @@ from catenary.v1 import run_pb2
 
 
 def adopted(submitted: RunSubmitted, epoch: int, age_s: float, events: Sequence[run_pb2.RunEvent]) -> RunAdopted:
+    """An attempt counts from its announcement on: its start may have been lost with its owner."""
     attempts: dict[str, int] = {}
     for event in events:
-        if event.HasField("call_started"):
-            started = event.call_started
-            ref = str(CallRef(started.name, started.index if started.HasField("index") else None))
-            attempts[ref] = max(started.attempt, attempts.get(ref, 0))
+        kind = event.WhichOneof("event")
+        if kind in ("call_started", "call_restarted"):
+            begun = event.call_started if kind == "call_started" else event.call_restarted
+            ref = str(CallRef(begun.name, begun.index if begun.HasField("index") else None))
+            attempts[ref] = max(begun.attempt, attempts.get(ref, 0))
     return RunAdopted(
         submitted=submitted,
         epoch=epoch,
