@@ -139,7 +139,7 @@ def test_idle_replicas_sleep_when_awake_ones_have_a_price_and_the_least_stay() -
 def test_a_target_out_of_reach_is_said_to_be_infeasible_and_stays_within_the_budget() -> None:
     decision = risk(context(400, 0.1, ["x", "x", "", ""], budget=3))
     assert len([m for m in decision.moves if m.kind is MoveKind.WAKE]) <= 1
-    assert any("budget of 3 accelerators" in reason for _, reason in decision.infeasible)
+    assert any("4 accelerators and a budget of 3" in reason for _, reason in decision.infeasible)
 
 
 def test_a_sawtooth_does_not_make_it_flap() -> None:

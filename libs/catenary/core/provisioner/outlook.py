@@ -21,6 +21,8 @@ from catenary.policy.provisioning.context import (
 LEARNED_RUNS = 96
 """Before so many runs their lengths are guesses: the spread of what is predicted is not that of what happens."""
 UNLEARNED_DEVIATION = 0.25
+TRUSTED_ERROR = 0.25
+"""How far recent output lengths may be from the predicted ones before they count instead, relatively."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Outlook:
         state = self.states.get(model, PoolState(model))
         traffic = Traffic(
             ask.prompt / ask.calls if ask.calls else state.mean_prompt_tokens,
-            ask.output / ask.calls if ask.calls else state.mean_output_tokens,
+            _output_tokens(ask, state),
             state.interference,
         )
         return PoolOutlook(
@@ -86,6 +88,16 @@ class Outlook:
             num_running=state.num_running,
             num_queued=state.num_queued,
         )
+
+
+def _output_tokens(ask: _Ask, state: PoolState) -> float:
+    """As predicted on arrival, unless the calls that ended lately differ widely: predictions learn more slowly."""
+    measured = state.mean_output_tokens
+    if not ask.calls:
+        return measured
+    predicted = ask.output / ask.calls
+    is_off = measured > 0 and predicted > 0 and abs(measured / predicted - 1) > TRUSTED_ERROR
+    return measured if is_off else predicted
 
 
 def _workflow(arriving: Arriving) -> WorkflowOutlook:

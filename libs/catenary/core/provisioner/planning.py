@@ -18,6 +18,7 @@ from catenary.model.plan import WorkerPhase
 from catenary.model.worker import Worker
 from catenary.policy.provisioning.decision import MoveKind
 
+INFEASIBLE_AFTER_S = 5.0
 INFEASIBLE_MEMORY_S = 30.0
 
 
@@ -28,7 +29,8 @@ class Planning:
         self.allocator = allocator
         self._interval_s = interval_s
         self._due_at = now
-        self._infeasible: dict[str, float] = {}
+        self._since: dict[str, float] = {}
+        self._said: dict[str, float] = {}
 
     def tick(self, keepers: dict[str, WorkerKeeper], now: float) -> tuple[list[ProvisionerAction], list[str]]:
         """What to do, and what was decided."""
@@ -66,10 +68,13 @@ class Planning:
         return [] if step is None else [_action(step, keeper.wanted.worker_id, keeper.address)]
 
     def _news(self, found: Iterable[tuple[str, str]], now: float) -> list[str]:
-        """An infeasible target is said once, and again only after it was in reach for a while."""
-        self._infeasible = {name: at for name, at in self._infeasible.items() if now - at < INFEASIBLE_MEMORY_S}
-        news = [f"{name}: infeasible, {reason}" for name, reason in found if name not in self._infeasible]
-        self._infeasible |= {name: now for name, _ in found}
+        """A target that stays infeasible for a while is said so once, and again only after it was in reach."""
+        out_of_reach = dict(found)
+        self._since = {name: self._since.get(name, now) for name in out_of_reach}
+        self._said = {name: at for name, at in self._said.items() if now - at < INFEASIBLE_MEMORY_S}
+        lasting = [name for name, since in self._since.items() if now - since >= INFEASIBLE_AFTER_S]
+        news = [f"{name}: infeasible, {out_of_reach[name]}" for name in lasting if name not in self._said]
+        self._said |= dict.fromkeys(lasting, now)
         return news
 
 

@@ -87,8 +87,9 @@ def _infeasible(context: PlanContext, forecast: MissForecast, capacity: Capacity
         target = 1.0 - context.settings.attainment
         if share > 2 * target and share > 0.05:
             reason = (
-                f"{share:.0%} of {workflow.rate:.1f} runs/s would miss with {awake} replicas awake, the best that the "
-                f"budget of {context.settings.budget} accelerators allows now; the target is {target:.0%}"
+                f"{share:.0%} of {workflow.rate:.1f} runs/s would miss with {awake} replicas awake, the best that "
+                f"{len(context.accelerators)} accelerators and a budget of {context.settings.budget} allow now; "
+                f"the target is {target:.0%}"
             )
             found.append((workflow.workflow, reason))
     return tuple(found)
