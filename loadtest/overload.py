@@ -5,8 +5,8 @@
 Starts its own cluster from config/overload.yaml (all services as processes, emulated engines) and connects
 ``--clients`` clients, each over a connection of its own. Runs are chains of two calls of 20 tokens with a deadline of
 4 s; they arrive by a Poisson process at 0.7 times what the seats can do for a minute, at ``--factor`` times for
-``--minutes``, then at 0.7 times for a minute again. The slow readers ask for tokens and read five messages a second; they are not in the
-rates and latencies.
+``--minutes``, then at 0.7 times for a minute again. The slow readers ask for tokens and read five messages a second;
+they are not in the rates and latencies.
 """
 
 from __future__ import annotations
