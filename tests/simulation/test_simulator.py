@@ -59,7 +59,7 @@ def test_other_shapes_run_to_their_end_and_miss_no_more_than_first_come_first_se
 def test_the_command_prints_one_object_with_the_agreed_names() -> None:
     names = (
         "scenario trace policy runs missed refused goodput_per_s p50_s p99_s replica_seconds accelerator_seconds "
-        "missed_longest_decile"
+        "missed_longest_decile switches duration_s"
     )
     short = "work.phases=[{duration_s: 1}]"
     arguments = ["simulate", str(SCENARIOS / "chain_fixed.yaml"), "--set", short, "--json", "--invariants"]
