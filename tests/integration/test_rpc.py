@@ -8,6 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from catenary.runtime.health import is_serving
 from catenary.runtime.rpc import GrpcServer, abort, channel, error_info
 from catenary.v1 import dispatch_pb2, router_service_pb2, router_service_pb2_grpc
 
@@ -101,3 +102,13 @@ async def test_a_taken_address_is_refused(server: GrpcServer) -> None:
     second = GrpcServer(server.address)
     with pytest.raises(OSError, match=f"{server.address}: cannot be bound"):
         await second.start()
+
+
+async def test_a_health_check_tells_a_service_that_serves_from_one_that_does_not() -> None:
+    server = GrpcServer("127.0.0.1:0")
+    await server.start()
+    assert not await is_serving(server.address)
+    await server.set_serving(True)
+    assert await is_serving(server.address)
+    await server.stop(0)
+    assert not await is_serving(server.address)
