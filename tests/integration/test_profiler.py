@@ -9,6 +9,7 @@ import grpc
 import pytest
 from profiler_cluster import SmallProvisioner, start_cluster
 
+from catenary.cli.profile_files import export_profile, import_profile
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import ProfileRecord
@@ -17,7 +18,7 @@ from catenary.runtime.embedded import EmbeddedStore
 from catenary.runtime.rpc import channel, error_info
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.profiles import ProfileStore
-from catenary.runtime.wire.profile import load_profile_file, profile_from_proto
+from catenary.runtime.wire.profile import load_profile_file, profile_from_proto, save_record_file
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
 from catenary_profiler.archive import ProfileArchive
@@ -124,6 +125,23 @@ async def test_a_second_measurement_is_the_next_version_and_survives_a_restart(
 
 def replaced(config: Config, folder: Path) -> object:
     return config.profiler.model_copy(update={"profiles_dir": folder})
+
+
+async def test_a_profile_is_exported_and_imported_as_the_next_version(config: Config, tmp_path: Path) -> None:
+    measured = replace(TRUTH, accelerator="H100", engine="vllm 0.32", origin="measured")
+    path, exported = tmp_path / "in.json", tmp_path / "out.json"
+    save_record_file(path, ProfileRecord(measured, measured_unix_s=4e9))
+    shell = ProfilerShell(config, None)
+    await shell.start()
+    imported = await import_profile(shell.address, path)
+    assert (imported.version, imported.step_base_s) == (1, TRUTH.step_base_s)
+    with pytest.raises(grpc.RpcError) as refused:
+        await import_profile(shell.address, path)
+    assert "as new as this one is known" in error_info(refused.value).message
+    assert (await export_profile(shell.address, "small", exported)).accelerator == "H100"
+    assert load_profile_file(exported).prefill_base_s == TRUTH.prefill_base_s
+    await shell.stop()
+    assert (config.profiler.profiles_dir / "small--h100.json").is_file()
 
 
 async def test_a_client_that_goes_away_gives_the_replica_back(

@@ -77,25 +77,25 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
 
 
 def profiles_table(profiles: Iterable[profile_pb2.Profile], now_unix_s: float) -> Table:
-    """One line a profile: prefill of a token, the step of a full batch without context, how old it is, how far its fit
-    and its predictions of finished calls are off, and the online correction."""
-    table = Table("model", "accelerator", "engine", "origin", box=SIMPLE_HEAD)
-    for name in ("version", "age", "µs/token", "step ms", "fit error", "prediction error", "calls", "factor"):
-        table.add_column(name, justify="right")
+    """One line a profile: where it holds, how old it is, prefill of a token, the step of a full batch without context,
+    how far its fit and, over the last finished calls, its predictions are off, and the online correction."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("accelerator, engine", overflow="ellipsis", no_wrap=True)
+    table.add_column("origin", no_wrap=True)
+    for name in ("age", "µs per\ntoken", "step\nms", "fit\nerror", "online\nerror", "factor"):
+        table.add_column(name, justify="right", no_wrap=True)
     for profile in profiles:
         step_s = profile.step_base_s + profile.step_seq_s * profile.max_num_seqs
         table.add_row(
             profile.model,
-            profile.accelerator,
-            profile.engine,
-            profile.origin,
-            str(profile.version or ""),
+            f"{profile.accelerator}, {profile.engine}",
+            f"{profile.origin} {profile.version or ''}".strip(),
             age(now_unix_s - profile.measure_time.ToMicroseconds() / 1e6) if profile.HasField("measure_time") else "-",
             f"{profile.prefill_token_s * 1e6:.4g}",
             f"{step_s * 1e3:.4g}",
             f"{profile.residual_median:.1%}",
             f"{profile.online_error:.1%}" if profile.online_calls else "-",
-            str(profile.online_calls or "-"),
             f"{profile.correction:.2f}",
         )
     return table

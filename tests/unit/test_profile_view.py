@@ -1,0 +1,31 @@
+"""Profiles as tables."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from catenary.cli.profile_view import age, profiles_table
+from catenary.v1 import profile_pb2
+
+
+def test_the_list_fits_eighty_cells_and_shows_age_and_prediction_error() -> None:
+    profile = profile_pb2.Profile(
+        model="small",
+        accelerator="NVIDIA H100 80GB HBM3",
+        engine="vllm 0.32.0",
+        origin="measured",
+        version=3,
+        online_error=0.042,
+        online_calls=128,
+        correction=1.0,
+    )
+    profile.measure_time.FromSeconds(1_000_000)
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(profiles_table([profile], 1_000_000.0 + 3 * 86_400))
+    for expected in ("small", "NVIDIA", "measured 3", "3 days", "4.2%", "1.00"):
+        assert expected in captured.get()
+
+
+def test_an_age_is_in_the_largest_unit_that_is_at_least_one() -> None:
+    assert [age(s) for s in (-1, 45, 720, 10_800, 700_000)] == ["0 s", "45 s", "12 min", "3 h", "8 days"]
