@@ -79,12 +79,12 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
 def profiles_table(profiles: Iterable[profile_pb2.Profile], now_unix_s: float) -> Table:
     """One line a profile: where it holds, how old it is, prefill of a token, the step of a full batch without context,
     how far its fit and, over the last finished calls, its predictions are off, and the online correction."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    table.add_column("accelerator, engine", overflow="ellipsis", no_wrap=True)
-    table.add_column("origin", no_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model", min_width=5, overflow="fold")
+    table.add_column("accelerator, engine", max_width=40)
+    table.add_column("origin", min_width=10)
     for name in ("age", "µs per\ntoken", "step\nms", "fit\nerror", "online\nerror", "factor"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=5)
     for profile in profiles:
         step_s = profile.step_base_s + profile.step_seq_s * profile.max_num_seqs
         table.add_row(
