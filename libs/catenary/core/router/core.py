@@ -191,9 +191,12 @@ class RouterCore:
         free_places = sum(max(0, load.free_places) for load in pool.replicas.values())
         if free_places == 0:
             return None
+        held = pool.is_held(first, now)
+        if len(pool.queue) <= free_places and not held:
+            return first
         claims = pool.queue.claims()
         kept = keep(claims, len(pool.replicas), now) if len(claims) > free_places else claims
-        if len(kept) < len(claims) or pool.is_held(first, now):
+        if held or len(kept) < len(claims):
             kept.sort(key=lambda claim: (claim.standing.over_share, claim.key))
             return pool.queue.get(kept[0].name) if kept else first
         return first
