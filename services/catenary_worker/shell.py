@@ -125,21 +125,17 @@ class WorkerService:
                 await asyncio.wait_for(runner.drained.wait(), ABORT_GRACE_S)
 
     async def _load(self, commands: EngineCommands) -> None:
-        """All models one after the other; where one is awake at a time, each sleeps before the next is loaded."""
-        alone = self._worker.one_awake and len(self._worker.models) > 1
-        for model in self._worker.models:
+        """All models one after the other; where one is awake at a time, each sleeps before the next is loaded, and the
+        first is loaded last and stays awake."""
+        models = self._worker.models[::-1] if self._worker.one_awake else self._worker.models
+        for model in models:
             try:
                 await commands.load(model, 0)
-                if alone:
+                if self._worker.one_awake and model != models[-1]:
                     await self._settled(model)
                     await commands.sleep(model, 0, 1, SleepMode.DRAIN)
             except CommandRefused as refusal:
                 self._log.error("model not loaded", model=model, error=str(refusal))
-        if alone:
-            try:
-                await commands.wake(self._worker.models[0], 0)
-            except CommandRefused as refusal:
-                self._log.error("model not woken", model=self._worker.models[0], error=str(refusal))
 
     async def _settled(self, model: str) -> None:
         """Returns once the engine is up or has failed; starts take seconds to minutes."""

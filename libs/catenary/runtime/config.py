@@ -103,7 +103,7 @@ class WorkerConfig(Section):
         return self
 
     one_awake: bool = False
-    """One of its models is awake at a time: each sleeps once it is loaded, then the first one wakes."""
+    """One of its models is awake at a time, at first the first: the others sleep once they are loaded."""
 
 
 class StoreConfig(Section):

@@ -142,8 +142,7 @@ class Allocator:
             place = self._places[worker.worker_id] = _Place()
         if place.target is None:
             awake = [replica.model for replica in worker.replicas if replica.state is ReplicaState.AWAKE]
-            loading = any(replica.state is ReplicaState.LOADING for replica in worker.replicas)
-            if not loading:
+            if not any(_comes_up(replica) for replica in worker.replicas):
                 place.target = awake[0] if awake else ""
         return place
 
@@ -170,6 +169,11 @@ class Allocator:
             idle_s=0.0 if place.idle_since is None else now - place.idle_since,
             size=worker.num_accelerators,
         )
+
+
+def _comes_up(replica: Replica) -> bool:
+    """It loads, or nothing has been tried with it yet: the worker is still busy with what it starts with."""
+    return replica.state is ReplicaState.LOADING or (replica.state is ReplicaState.DEAD and not replica.error)
 
 
 def _next_step(replicas: Iterable[Replica], target: str, mode: SleepMode) -> Step | None:

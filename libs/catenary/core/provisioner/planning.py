@@ -80,7 +80,8 @@ class Planning:
 
 def _serving(keepers: dict[str, WorkerKeeper]) -> list[Worker]:
     """Workers that can be told something, by name."""
-    return [keeper.snapshot for _, keeper in sorted(keepers.items()) if keeper.snapshot is not None]
+    ordered = sorted(keepers.items())
+    return [k.snapshot for _, k in ordered if k.snapshot is not None and k.phase is not WorkerPhase.STARTING]
 
 
 def _action(step: Step, worker_id: str, address: str) -> ProvisionerAction:

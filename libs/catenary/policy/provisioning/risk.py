@@ -49,13 +49,19 @@ def _best(
         then = forecast.misses(changed)
         replicas = bool(move.before) - bool(move.after)
         gain = misses - then + replicas * context.settings.replica_price * forecast.horizon_s
-        if move.kind is MoveKind.SLEEP and context.settings.replica_price <= 0:
+        if move.kind is MoveKind.SLEEP and not _may_sleep(context, forecast, then):
             continue
         gain += _owed(context, capacity, move)
         if gain > most and (move.kind is not MoveKind.SWITCH or gain > _switch_gain(context, forecast)):
             most = gain
             best = (replace(move, misses_avoided=misses - then, reason=_reason(misses, then, forecast)), changed, then)
     return best
+
+
+def _may_sleep(context: PlanContext, forecast: MissForecast, misses: float) -> bool:
+    """Capacity is given back only where it costs something, and where the target is kept without it."""
+    runs = sum(workflow.rate for workflow in context.workflows) * forecast.horizon_s
+    return context.settings.replica_price > 0 and misses <= (1.0 - context.settings.attainment) * runs
 
 
 def _switch_gain(context: PlanContext, forecast: MissForecast) -> float:
