@@ -66,7 +66,8 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
         return
     if accelerator.ready_in_s > 0:
         return
-    yield Move(MoveKind.SLEEP, name, awake, "")
+    undo_s = context.pools[awake].times.wake_s if awake in context.pools else 0.0
+    yield Move(MoveKind.SLEEP, name, awake, "", undo_s=undo_s)
     if accelerator.still_s < context.settings.dwell_s:
         return
     for model in accelerator.asleep:

@@ -22,7 +22,8 @@ class MoveKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Move:
     """``before`` goes to sleep and ``after`` becomes awake (empty: none). ``misses_avoided``: predicted over the
-    horizon. ``takes_s`` until ``after`` takes calls; ``mode``: what becomes of the calls of ``before``."""
+    horizon. ``takes_s`` until ``after`` takes calls; ``mode``: what becomes of the calls of ``before``;
+    ``undo_s``: how long a sleep takes to be undone."""
 
     kind: MoveKind
     worker_id: str
@@ -32,6 +33,7 @@ class Move:
     takes_s: float = 0.0
     mode: SleepMode = SleepMode.DRAIN
     reason: str = ""
+    undo_s: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, str]:
