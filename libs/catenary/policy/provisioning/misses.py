@@ -15,6 +15,8 @@ Capacity = Mapping[str, tuple[float, ...]]
 STEPS = 40
 LEAST_STEP_S = 0.2
 LEAST_DEVIATION = 0.1
+STRANDED_WEIGHT = 4.0
+"""A call that nobody can run counts so many misses: even a single one is worth a switch."""
 
 
 class MissForecast:
@@ -41,7 +43,7 @@ class MissForecast:
         """Runs that miss over the horizon; calls of a model that is awake nowhere are among them."""
         courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
         stranded = sum(self._calls[model] for model, ready in capacity.items() if not ready)
-        return stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
+        return STRANDED_WEIGHT * stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
 
     def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
         """Part of the workflow's runs that miss, 0..1."""
