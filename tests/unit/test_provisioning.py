@@ -115,6 +115,17 @@ def test_an_accelerator_is_switched_to_the_model_that_would_miss() -> None:
     assert move.misses_avoided > 1
 
 
+def test_frozen_calls_are_woken_where_they_are_though_their_model_is_awake_elsewhere() -> None:
+    accelerators = (
+        Accelerator("w0", "y", asleep=("x",)),
+        Accelerator("w1", "y", asleep=("x",), frozen={"x": 3}),
+        Accelerator("w2", "x", asleep=("y",)),
+    )
+    pools = {"x": pool("x", 0.0, num_running=3.0), "y": pool("y", 0.0)}
+    moves = risk(PlanContext(accelerators, pools)).moves
+    assert [(move.worker_id, move.before, move.after) for move in moves] == [("w1", "y", "x")]
+
+
 def test_where_nobody_misses_nothing_is_moved() -> None:
     assert risk(context(8, 8, ["x", "x", "y", "y"])).moves == ()
 

@@ -163,6 +163,7 @@ class Allocator:
             ready_in_s=0.0 if there else max(ALMOST_S, place.ready_at - now),
             asleep=tuple(r.model for r in replicas if r.state is ReplicaState.ASLEEP and r.model != awake),
             startable=tuple(r.model for r in replicas if r.state is ReplicaState.DEAD and r.model != awake),
+            frozen={r.model: r.num_running for r in replicas if r.state is ReplicaState.ASLEEP and r.num_running},
             num_calls=sum(r.num_running + r.num_waiting for r in replicas if r.state is not ReplicaState.ASLEEP),
             movable=settled and place.step_since is None and not any(r.reserved for r in replicas),
             still_s=now - place.moved_at,

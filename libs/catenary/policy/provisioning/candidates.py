@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from catenary.model.worker import SleepMode
 from catenary.policy.prediction import duration_s
@@ -33,25 +33,24 @@ def after(capacity: Capacity, move: Move) -> dict[str, tuple[float, ...]]:
     return changed
 
 
-def candidates(context: PlanContext, accelerators: Iterable[Accelerator]) -> Iterator[Move]:
-    """One move of each kind: on the accelerator with the fewest calls, then by worker id."""
+def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Iterator[Move]:
+    """One move of each kind: where it wakes most frozen calls, then where fewest calls run, then by worker id."""
     seen: set[tuple[str, str, str]] = set()
     awake = sum(accelerator.size for accelerator in accelerators if accelerator.awake)
     counts = {name: len(ready) for name, ready in capacity_of(accelerators, context.pools).items()}
-    for accelerator in sorted(accelerators, key=lambda a: (a.num_calls, a.worker_id)):
-        if not accelerator.movable:
+    possible = [(a, move) for a in accelerators if a.movable for move in _moves(context, a)]
+    possible.sort(key=lambda pair: (-pair[0].frozen.get(pair[1].after, 0), pair[0].num_calls, pair[0].worker_id))
+    for accelerator, move in possible:
+        if move.key in seen:
             continue
-        for move in _moves(context, accelerator):
-            if move.key in seen:
-                continue
-            if move.after and counts[move.after] >= context.pools[move.after].bounds.max_awake:
-                continue
-            if move.before and counts.get(move.before, 1) <= _least(context, move.before):
-                continue
-            if not move.before and awake + accelerator.size > context.settings.budget:
-                continue
-            seen.add(move.key)
-            yield move
+        if move.after and counts[move.after] >= context.pools[move.after].bounds.max_awake:
+            continue
+        if move.before and counts.get(move.before, 1) <= _least(context, move.before):
+            continue
+        if not move.before and awake + accelerator.size > context.settings.budget:
+            continue
+        seen.add(move.key)
+        yield move
 
 
 def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:

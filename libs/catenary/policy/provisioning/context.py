@@ -34,7 +34,8 @@ class Bounds:
 class Accelerator:
     """One worker's accelerator set. ``awake``: the model awake or on its way there, which takes calls in
     ``ready_in_s``; empty: none. ``asleep``: models that can be woken. ``startable``: configured ones without an engine.
-    ``still_s``: for how long nothing has been changed here. ``idle_s``: for how long nothing has been awake."""
+    ``frozen``: calls that wait in a model asleep here until it wakes here. ``still_s``: for how long nothing has been
+    changed here. ``idle_s``: for how long nothing has been awake."""
 
     worker_id: str
     awake: str = ""
@@ -42,6 +43,7 @@ class Accelerator:
     asleep: tuple[str, ...] = ()
     startable: tuple[str, ...] = ()
     num_calls: int = 0
+    frozen: Mapping[str, int] = field(default_factory=dict)
     movable: bool = True
     still_s: float = 1e9
     idle_s: float = 0.0

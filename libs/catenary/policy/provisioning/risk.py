@@ -7,7 +7,7 @@ from dataclasses import replace
 from catenary.policy.provisioning.candidates import after, candidates, capacity_of
 from catenary.policy.provisioning.context import Accelerator, PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
-from catenary.policy.provisioning.misses import Capacity, MissForecast
+from catenary.policy.provisioning.misses import STRANDED_WEIGHT, Capacity, MissForecast
 
 MAX_MOVES = 8
 LEAST_GAIN = 0.2
@@ -51,7 +51,7 @@ def _best(
         gain = misses - then + replicas * context.settings.replica_price * forecast.horizon_s
         if move.kind is MoveKind.SLEEP and not _may_sleep(context, forecast, then):
             continue
-        gain += _owed(context, capacity, move)
+        gain += _owed(context, capacity, move) + STRANDED_WEIGHT * _thawed(accelerators, move)
         if gain > most and (move.kind is not MoveKind.SWITCH or gain > _switch_gain(context, forecast)):
             most = gain
             best = (replace(move, misses_avoided=misses - then, reason=_reason(misses, then, forecast)), changed, then)
@@ -74,6 +74,11 @@ def _owed(context: PlanContext, capacity: Capacity, move: Move) -> float:
     if move.after and len(capacity[move.after]) < context.pools[move.after].bounds.min_awake:
         return 1e6
     return 0.0
+
+
+def _thawed(accelerators: list[Accelerator], move: Move) -> int:
+    """Frozen calls go on only where they were frozen, however many other replicas of their model are awake."""
+    return sum(a.frozen.get(move.after, 0) for a in accelerators if a.worker_id == move.worker_id)
 
 
 def _reason(misses: float, then: float, forecast: MissForecast) -> str:
