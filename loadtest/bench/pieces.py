@@ -44,7 +44,7 @@ def quick() -> list[Piece]:
     """About 20 minutes: overload, in which policies differ most, a burst, and three other shapes."""
     return [
         Piece("chain_own", "1.1", 1, ALL, 40),
-        Piece("chain_own", "burst", 1, ("ray_auto", "catenary_auto")),
+        Piece("chain_own", "burst", 1, ("ray_auto", "catenary", "catenary_auto")),
         Piece("chain_own", "1.3", 1, PAIR, 30),
         *(Piece(shape, "1.1", 1, PAIR, 15) for shape in ("parallel", "branch", "map")),
     ]
