@@ -69,7 +69,7 @@ def _split(work: Work) -> Mapping[str, int]:
 SYSTEMS: Mapping[str, Make] = {
     "ray_fixed": lambda work, python: _ray("ray_fixed", work, python, RaySettings(work.scenario.replicas)),
     "ray_tuned": lambda work, python: _ray("ray_tuned", work, python, RaySettings(work.scenario.replicas, TUNED)),
-    "ray_split": lambda work, python: _ray("ray_split", work, python, RaySettings(_split(work), TUNED)),
+    "ray_split": lambda work, python: _ray("ray_split", work, python, RaySettings(_split(work))),
     "ray_auto": lambda work, python: _ray(
         "ray_auto", work, python, RaySettings(work.scenario.replicas, TUNED, AUTOSCALING)
     ),
