@@ -126,6 +126,16 @@ def test_frozen_calls_are_woken_where_they_are_though_their_model_is_awake_elsew
     assert [(move.worker_id, move.before, move.after) for move in moves] == [("w1", "y", "x")]
 
 
+def test_frozen_calls_of_two_models_do_not_hold_each_other_asleep() -> None:
+    accelerators = (
+        Accelerator("w0", "y", asleep=("x",), frozen={"x": 8}),
+        Accelerator("w1", "x", asleep=("y",), frozen={"y": 8}),
+    )
+    pools = {"x": pool("x", 0.0, num_running=8.0), "y": pool("y", 0.0, num_running=8.0)}
+    moves = risk(PlanContext(accelerators, pools)).moves
+    assert [(move.worker_id, move.after) for move in moves] == [("w0", "x"), ("w1", "y")]
+
+
 def test_where_nobody_misses_nothing_is_moved() -> None:
     assert risk(context(8, 8, ["x", "x", "y", "y"])).moves == ()
 

@@ -163,13 +163,17 @@ class Allocator:
             ready_in_s=0.0 if there else max(ALMOST_S, place.ready_at - now),
             asleep=tuple(r.model for r in replicas if r.state is ReplicaState.ASLEEP and r.model != awake),
             startable=tuple(r.model for r in replicas if r.state is ReplicaState.DEAD and r.model != awake),
-            frozen={r.model: r.num_running for r in replicas if r.state is ReplicaState.ASLEEP and r.num_running},
-            num_calls=sum(r.num_running + r.num_waiting for r in replicas if r.state is not ReplicaState.ASLEEP),
+            frozen={r.model: calls for r in replicas if r.state is ReplicaState.ASLEEP and (calls := _num_calls(r))},
+            num_calls=sum(_num_calls(r) for r in replicas if r.state is not ReplicaState.ASLEEP),
             movable=settled and place.step_since is None and not any(r.reserved for r in replicas),
             still_s=now - place.moved_at,
             idle_s=0.0 if place.idle_since is None else now - place.idle_since,
             size=worker.num_accelerators,
         )
+
+
+def _num_calls(replica: Replica) -> int:
+    return replica.num_running + replica.num_waiting
 
 
 def _comes_up(replica: Replica) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from catenary.policy.prediction import SPEED_SPREAD
-from catenary.policy.provisioning.context import PlanContext, WorkflowOutlook
+from catenary.policy.provisioning.context import PlanContext, PoolOutlook, WorkflowOutlook
 from catenary.policy.provisioning.fluid import NODES, Course, FluidPool
 
 Capacity = Mapping[str, tuple[float, ...]]
@@ -28,7 +29,7 @@ class MissForecast:
     """
 
     def __init__(self, context: PlanContext) -> None:
-        pools = context.pools.values()
+        pools = [_unfrozen(context, pool) for pool in context.pools.values()]
         slowest_s = max((_slowest_s(context, name) for name in context.pools), default=0.0)
         own_s = max((workflow.own_s for workflow in context.workflows), default=0.0)
         self.horizon_s = max(context.settings.horizon_s, 1.5 * slowest_s + 2 * own_s)
@@ -74,6 +75,12 @@ class MissForecast:
                 missed += lost + kept * _late(stretch, workflow)
             total += weight * missed
         return total * workflow.rate * self._step_s
+
+
+def _unfrozen(context: PlanContext, pool: PoolOutlook) -> PoolOutlook:
+    """Frozen calls load no engine, and other replicas of their model do not help them."""
+    frozen = sum(accelerator.frozen.get(pool.model, 0) for accelerator in context.accelerators)
+    return replace(pool, num_running=max(0.0, pool.num_running - frozen)) if frozen else pool
 
 
 def _slowest_s(context: PlanContext, model: str) -> float:
