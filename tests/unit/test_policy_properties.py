@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
@@ -232,6 +232,7 @@ def test_spans_have_quantiles_in_order_and_sums_and_maxima_no_shorter_than_their
     assert maybe(span, share).mean <= span.mean * (1 + 1e-9)
 
 
+@example(span=Span(1.0, 3.0), items=1, seats=3)
 @given(span=spans, items=st.integers(1, 50), seats=st.integers(1, 50))
 @SETTINGS
 def test_a_map_takes_no_less_for_more_items_and_no_more_for_more_seats(span: Span, items: int, seats: int) -> None:

@@ -103,6 +103,6 @@ def of_many(span: Span, items: int, seats: int) -> Span:
         return ZERO
     if items == 1:
         return span
-    longest = span.at(_NORMAL.inv_cdf(0.5 ** (1 / items)))
+    longest = max(span.mean, span.at(_NORMAL.inv_cdf(0.5 ** (1 / items))))
     work = span.mean * items / max(1, seats)
     return Span(max(longest, work), span.variance * max(1.0, items / max(1, seats)))
