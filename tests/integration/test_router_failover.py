@@ -20,7 +20,7 @@ from catenary.client import Client
 from catenary.model.outcome import Outcome
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.store.connection import connect
-from catenary.runtime.store.lease import Lease
+from catenary.runtime.store.lease import Lease, LeaseInfo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -36,16 +36,20 @@ async def cluster(config: Path) -> AsyncIterator[Cluster]:
         yield cluster
 
 
-async def until_leads(cluster: Cluster, accepted: Callable[[str], bool]) -> float:
-    """Seconds until the lease has such a holder."""
-    began = time.monotonic()
+async def leader(cluster: Cluster) -> LeaseInfo | None:
     redis = connect(cluster.store_url)
     try:
-        while (info := await Lease.read(redis, "router")) is None or not accepted(info.holder):
-            assert time.monotonic() < began + 10
-            await asyncio.sleep(0.02)
+        return await Lease.read(redis, "router")
     finally:
         await redis.aclose()
+
+
+async def until_leads(cluster: Cluster, accepted: Callable[[LeaseInfo], bool]) -> float:
+    """Seconds until the lease is held so."""
+    began = time.monotonic()
+    while (info := await leader(cluster)) is None or not accepted(info):
+        assert time.monotonic() < began + 10
+        await asyncio.sleep(0.02)
     return time.monotonic() - began
 
 
@@ -56,8 +60,10 @@ async def test_a_standby_takes_over_within_two_seconds_and_no_run_is_lost(cluste
     ):
         histories, tasks = await run_all(client, workflow("slow", 30), 14, "failover")
         await asyncio.sleep(0.5)
+        before = await leader(cluster)
+        assert before is not None
         os.kill(cluster.pids["router"], signal.SIGKILL)
-        assert await until_leads(cluster, lambda holder: holder != "router-0") < 2.5
+        assert await until_leads(cluster, lambda info: info.epoch > before.epoch) < 2.5
         more, added = await run_all(client, workflow(tokens=50), 6, "after")
         await asyncio.gather(*tasks, *added)
         await check(client, histories + more)
@@ -68,11 +74,11 @@ async def test_a_paused_router_is_refused_when_it_goes_on(cluster: Cluster, conf
         extra_service(cluster, "router", "router-2", config),
         Client(cluster.addresses.gateway) as client,
     ):
-        await until_leads(cluster, lambda holder: holder == "router-0")
+        await until_leads(cluster, lambda info: info.holder == "router-0")
         pid = cluster.pids["router"]
         histories, tasks = await run_all(client, workflow("slow", 40), 8, "paused")
         os.kill(pid, signal.SIGSTOP)
-        await until_leads(cluster, lambda holder: holder != "router-0")
+        await until_leads(cluster, lambda info: info.holder != "router-0")
         await asyncio.sleep(0.5)
         os.kill(pid, signal.SIGCONT)
         more: list[History] = []
