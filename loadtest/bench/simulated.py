@@ -1,17 +1,19 @@
-"""What the simulator says for the same runs on the same engines."""
+"""What the simulator says for the same runs on the same engines, after the same warm-up."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.catenary_system import SLEEP_S, WAKE_S
+from bench.measure import SETTLE_S
 from bench.systems import ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
-from bench.work import Work
+from bench.work import Work, warm_up
+from catenary.simulation.cluster import Cluster, SubmittedRun
 from catenary.simulation.presets import PRESETS
-from catenary.simulation.report import Report
 from catenary.simulation.scenario import parse_scenario
-from catenary.simulation.simulate import simulate
+from catenary.simulation.simulate import prepare
 
 
 def simulated_missed(system: str, work: Work) -> float | None:
@@ -26,20 +28,40 @@ def simulated_missed(system: str, work: Work) -> float | None:
     if system in PLANNED:
         accelerators = num_accelerators(system, work)
         changes = {"accelerators": accelerators, "provisioner": PLANNED[system], "sleep_s": SLEEP_S, "wake_s": WAKE_S}
-    return _report(work, preset, replicas, changes).missed
+    return _missed(work, preset, replicas, changes)
 
 
 def best_splits(work: Work, preset: str = "fcfs") -> list[tuple[float, Mapping[str, int]]]:
     """(share missed, replicas by model) for each way to split the scenario's accelerators, the best first."""
     models = list(work.scenario.models)
     total = sum(work.scenario.replicas.values())
-    found = [(_report(work, preset, split, {}).missed, split) for split in _splits(models, total)]
+    found = [(_missed(work, preset, split, {}), split) for split in _splits(models, total)]
     return sorted(found, key=lambda one: (one[0], list(one[1].values())))
 
 
-def _report(work: Work, preset: str, replicas: Mapping[str, int], changes: Mapping[str, Any]) -> Report:
+def warmed(work: Work, runs: Sequence[SubmittedRun]) -> tuple[list[SubmittedRun], list[SubmittedRun]]:
+    """The runs of the warm-up and those that count, as ``measure`` offers them one after the other."""
+    first = []
+    for place, one in enumerate(warm_up(work)):
+        run = runs[one.number]
+        job = replace(run.job, run_id=f"warm-up-{place}", arrival_s=one.at_s, tenant=one.tenant)
+        first.append(replace(run, job=job))
+    begin_s = max((run.job.arrival_s + run.job.own_latency_s for run in first), default=0.0) + SETTLE_S
+    counted = []
+    for run, one in zip(runs, work.arrivals, strict=True):
+        counted.append(replace(run, job=replace(run.job, arrival_s=begin_s + one.at_s, tenant=one.tenant)))
+    return first, counted
+
+
+def _missed(work: Work, preset: str, replicas: Mapping[str, int], changes: Mapping[str, Any]) -> float:
     data = PRESETS[preset]({**work.scenario.model_dump(), "replicas": dict(replicas), **changes})
-    return simulate(parse_scenario(data), preset, work.seed, work.trace)[0]
+    scenario = parse_scenario(data)
+    cold, _ = prepare(scenario, work.seed, work.trace)
+    first, counted = warmed(work, cold.submitted)
+    workflow = next(iter(cold.workflows.values()), None)
+    ends = Cluster(scenario, workflow, [*first, *counted]).run()
+    met = sum(run.job.run_id in ends.runs and ends.runs[run.job.run_id].met for run in counted)
+    return round(1 - met / max(1, len(counted)), 6)
 
 
 def _splits(models: Sequence[str], total: int) -> Iterator[dict[str, int]]:

@@ -60,9 +60,12 @@ def load_work(
 
 
 def warm_up(work: Work) -> list[Arrival]:
-    """Runs of the same work drawn with a fixed seed, evenly spread over ``WARM_UP_S``; their ends are not counted."""
+    """Runs of the same work drawn with a fixed seed, evenly spread over ``WARM_UP_S``; their ends are not counted.
+
+    Their objectives are those of the work: a system that learns from calls may learn what an objective tells.
+    """
     chosen = random.Random(0).choices(work.arrivals, k=WARM_UP_RUNS)
-    return [replace(one, at_s=WARM_UP_S * place / WARM_UP_RUNS, deadline_s=60.0) for place, one in enumerate(chosen)]
+    return [replace(one, at_s=WARM_UP_S * place / WARM_UP_RUNS) for place, one in enumerate(chosen)]
 
 
 def profiles(work: Work) -> dict[str, dict[str, Any]]:

@@ -14,9 +14,11 @@ import pytest
 from bench.arrival import Arrival, Ending, Finished
 from bench.generator import offer
 from bench.pieces import cut, real_trace
+from bench.simulated import warmed
 from bench.system import Capacity
 from bench.work import load_work, warm_up
 from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
+from catenary.simulation.simulate import prepare
 
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 TRACE = SCENARIOS / "traces" / "chain_1.0_seed1.csv"
@@ -130,6 +132,23 @@ def test_warm_up_runs_are_the_same_each_time_and_of_the_same_work() -> None:
     work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
     assert warm_up(work) == warm_up(work)
     assert {one.number for one in warm_up(work)} <= {one.number for one in work.arrivals}
+
+
+def test_the_warm_up_has_the_objectives_of_the_work() -> None:
+    """One far from them teaches a learner of output lengths that objectives say nothing."""
+    work = load_work(SCENARIOS / "chain_own.yaml", TRACE)
+    assert {one.deadline_s for one in warm_up(work)} <= {one.deadline_s for one in work.arrivals}
+
+
+def test_the_simulator_gets_the_same_warm_up_tenants_and_gaps() -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", TRACE, tenants=("red", "green"))
+    cold, _ = prepare(work.scenario, work.seed, work.trace)
+    first, counted = warmed(work, cold.submitted)
+    assert [run.job.arrival_s for run in first] == [one.at_s for one in warm_up(work)]
+    assert [run.job.tenant for run in counted] == [one.tenant for one in work.arrivals]
+    begin_s = counted[0].job.arrival_s - work.arrivals[0].at_s
+    assert begin_s > max(run.job.arrival_s for run in first)
+    assert [run.job.arrival_s - begin_s for run in counted] == pytest.approx([one.at_s for one in work.arrivals])
 
 
 def test_real_arrivals_are_scaled_to_the_load(tmp_path: Path) -> None:
