@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from catenary.policy.prediction import engine_work_s
-from catenary.simulation.cluster import true_profiles
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.scenario import Scenario
 
 PROMPT = (32, 1024)

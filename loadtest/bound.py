@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catenary.model.profile import EngineProfile
-from catenary.simulation.cluster import SubmittedRun, true_profiles
+from catenary.simulation.ends import SubmittedRun
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.scenario import Scenario, load_scenario
 from catenary.simulation.simulate import prepare, simulate
 from policy_table import SCENARIOS, traces

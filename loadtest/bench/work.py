@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.arrival import Arrival
-from catenary.simulation.cluster import SubmittedRun, true_profiles
+from catenary.simulation.ends import SubmittedRun
 from catenary.simulation.job import BYTES_PER_TOKEN, Job
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.scenario import Scenario, load_scenario
 from catenary.simulation.simulate import prepare
 from catenary_worker.emulated_engine import MARK

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.run import CallRecord
-from catenary.simulation.cluster import Cluster, true_profiles
+from catenary.simulation.cluster import Cluster
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.scenario import Scenario
 
 Interval = tuple[float, float]

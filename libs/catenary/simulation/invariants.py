@@ -47,7 +47,7 @@ class Invariants:
             self._whole_answer(event.run_id, body.record, cluster)
 
     def assigned(self, action: Assign, cluster: Cluster) -> None:
-        worker = cluster.router.workers.get(action.worker_id)
+        worker = cluster.router.core.workers.get(action.worker_id)
         if worker is None or not any(r.takes_calls and r.model == action.call.model for r in worker.replicas):
             fail(f"{action.call.call_id} is routed to {action.worker_id}, which takes no calls", cluster)
 
@@ -67,7 +67,7 @@ class Invariants:
 
     def stepped(self, cluster: Cluster) -> None:
         self.num_checks += 1
-        for pool in cluster.router.pools.values():
+        for pool in cluster.router.core.pools.values():
             _queues_within_bounds(pool, cluster)
             _places_within_bounds(pool, cluster)
         for worker in cluster.workers.values():
@@ -77,7 +77,7 @@ class Invariants:
 
     def at_rest(self, cluster: Cluster) -> None:
         """Nothing is held for runs that have ended. To be asked some seconds after the last end."""
-        for pool in cluster.router.pools.values():
+        for pool in cluster.router.core.pools.values():
             if pool.num_queued:
                 fail(f"{[call.call_id for call in pool.queue.calls() + pool.late.calls()]} wait for ever", cluster)
             if pool.placed:

@@ -11,7 +11,9 @@ from catenary.model.compiled import CompiledWorkflow
 from catenary.model.outcome import Outcome
 from catenary.model.workflow import Limits
 from catenary.simulation.capacity import Trial, search
-from catenary.simulation.cluster import Cluster, SubmittedRun, true_profiles
+from catenary.simulation.cluster import Cluster
+from catenary.simulation.ends import SubmittedRun
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.report import quantile
 from catenary.simulation.scenario import Scenario, WorkSection
 from catenary.simulation.unloaded import alone_s, unloaded

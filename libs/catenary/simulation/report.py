@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catenary.model.outcome import Outcome
-from catenary.simulation.cluster import Cluster, SubmittedRun
+from catenary.simulation.cluster import Cluster
+from catenary.simulation.ends import SubmittedRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from pathlib import Path
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.spec import SpecError, compile_workflow, parse_workflow
 from catenary.model.workflow import Limits
-from catenary.simulation.cluster import Cluster, SubmittedRun, true_profiles
+from catenary.simulation.cluster import Cluster
+from catenary.simulation.ends import SubmittedRun
 from catenary.simulation.job import Job
+from catenary.simulation.parts import true_profiles
 from catenary.simulation.report import Report, summarize
 from catenary.simulation.scenario import Scenario, ScenarioError
 from catenary.simulation.trace import read_trace
