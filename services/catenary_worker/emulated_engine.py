@@ -14,7 +14,8 @@ from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.runtime.clock import now
 from catenary.runtime.word_tokenizer import asks_for_mark, requested_crash, requested_output_tokens, word_id
-from catenary.simulation.engine import EngineModel, FinishedCall
+from catenary.simulation.engine import EngineModel
+from catenary.simulation.sequence import FinishedCall
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 
 MARK = "mark"

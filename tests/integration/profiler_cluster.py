@@ -11,7 +11,8 @@ import grpc
 from catenary.model.profile import EngineProfile
 from catenary.runtime import clock
 from catenary.runtime.rpc import GrpcServer, abort
-from catenary.simulation.engine import EngineModel, FinishedCall
+from catenary.simulation.engine import EngineModel
+from catenary.simulation.sequence import FinishedCall
 from catenary.v1 import provisioner_service_pb2 as provisioner_pb
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import (

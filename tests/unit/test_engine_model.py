@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catenary.model.profile import EngineProfile
-from catenary.simulation.engine import EngineModel, FinishedCall
+from catenary.simulation.engine import EngineModel
+from catenary.simulation.sequence import FinishedCall
 
 A, B, C, D = 0.002, 0.00002, 0.005, 0.0001
 PROFILE = EngineProfile(

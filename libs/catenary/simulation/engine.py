@@ -3,72 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from heapq import heappop, heappush
-from math import inf, sqrt
+from math import inf
 from typing import TYPE_CHECKING
 
-from catenary.model.prefill_curve import seconds_at
+from catenary.simulation.prefill import compute_prompts
+from catenary.simulation.segment import Segment
+from catenary.simulation.sequence import FinishedCall, Sequence, StepResult
+from catenary.simulation.waiting_line import WaitingLine
 
 if TYPE_CHECKING:
     from catenary.model.profile import EngineProfile
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedCall:
-    """One call that left the engine. Times are seconds; ``finish_s`` is a point on the engine's clock.
-
-    ``queue_s``, ``ttft_s`` and ``duration_s`` count from the submission. ``mean_batch`` is the mean number of sequences
-    per iteration while the call decoded. An aborted call that was never admitted has ``queue_s`` = ``duration_s``; one
-    without a token has ``ttft_s`` = 0.
-    """
-
-    call_id: Hashable
-    aborted: bool
-    prompt_tokens: int
-    output_tokens: int
-    finish_s: float
-    queue_s: float
-    ttft_s: float
-    duration_s: float
-    mean_batch: float
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What happened up to the time given to ``advance``: calls admitted to the batch and calls that finished."""
-
-    started: list[Hashable]
-    finished: list[FinishedCall]
-
-
-class _Sequence:
-    """One call inside the engine."""
-
-    __slots__ = (
-        "admit_s",
-        "arrive_s",
-        "call_id",
-        "computed",
-        "first_s",
-        "gone",
-        "join_batches",
-        "join_step",
-        "output",
-        "prompt",
-    )
-
-    def __init__(self, call_id: Hashable, prompt: int, output: int, arrive_s: float) -> None:
-        self.call_id = call_id
-        self.prompt = prompt
-        self.output = output
-        self.arrive_s = arrive_s
-        self.admit_s = inf
-        self.first_s = inf
-        self.computed = 0  # prompt tokens in the KV cache
-        self.join_step = -1  # iterations completed when it began to decode; -1: it does not decode yet
-        self.join_batches = 0  # sum of batch sizes over those iterations
-        self.gone = False
 
 
 class EngineModel:
@@ -99,14 +44,13 @@ class EngineModel:
         self._chunk = chunk_tokens
         self._seats = profile.max_num_seqs
         self._kv_capacity = profile.kv_capacity_tokens or inf
-        self._live: dict[Hashable, _Sequence] = {}
-        self._running: dict[Hashable, _Sequence] = {}
-        self._prefilling: list[_Sequence] = []
-        self._removed: list[_Sequence] = []  # aborted while in the batch; they leave it with the iteration's end
-        self._waiting: list[tuple[float, int, _Sequence]] = []
-        self._ends: list[tuple[int, int, _Sequence]] = []  # (iteration at which it finishes, order, sequence)
+        self._live: dict[Hashable, Sequence] = {}
+        self._running: dict[Hashable, Sequence] = {}
+        self._prefilling: list[Sequence] = []
+        self._removed: list[Sequence] = []  # aborted while in the batch; they leave it with the iteration's end
+        self._waiting = WaitingLine()
+        self._ends: list[tuple[int, int, Sequence]] = []  # (iteration at which it finishes, order, sequence)
         self._order = 0
-        self._num_waiting = 0
         self._kv_reserved = 0
         self._context = 0  # tokens in the KV cache at the start of the segment
         self._steps = 0  # iterations completed before the segment
@@ -116,15 +60,8 @@ class EngineModel:
         self._paused_s: float | None = None
         self._started: list[Hashable] = []
         self._finished: list[FinishedCall] = []
-        # The segment: `_length` iterations of the same batch, `_done` of them completed.
         self._slowdown = 1.0
-        self._base_s = 0.0
-        self._linear_s = 0.0
-        self._growth_s = 0.0
-        self._batch = 0
-        self._decoding = 0
-        self._length = 0
-        self._done = 0
+        self._segment = Segment()
 
     @property
     def num_running(self) -> int:
@@ -132,12 +69,12 @@ class EngineModel:
 
     @property
     def num_waiting(self) -> int:
-        return self._num_waiting
+        return self._waiting.num_waiting
 
     @property
     def kv_cache_usage(self) -> float:
         """Share of the KV cache in use, 0..1; 0 where it is not bounded."""
-        return (self._context + self._decoding * self._done) / self._kv_capacity
+        return (self._context + self._segment.decoding * self._segment.done) / self._kv_capacity
 
     @property
     def kv_free_tokens(self) -> float:
@@ -153,7 +90,7 @@ class EngineModel:
 
     def progress(self) -> Iterator[tuple[Hashable, int]]:
         """(call, tokens produced up to the last ``advance``) of every call in the batch."""
-        at = self._steps + self._done
+        at = self._steps + self._segment.done
         for call_id, sequence in self._running.items():
             yield call_id, (at - sequence.join_step if sequence.join_step >= 0 else 0)
 
@@ -175,13 +112,11 @@ class EngineModel:
                 f"call {call_id!r} needs {need} tokens of KV cache; the engine has {self._kv_capacity:.0f}"
             )
         self._run(now, inclusive=False)
-        sequence = _Sequence(call_id, prompt_tokens, output_tokens, now)
-        if not self._busy and not self._num_waiting:
+        sequence = Sequence(call_id, prompt_tokens, output_tokens, now)
+        if not self._busy and not self._waiting.num_waiting:
             self._idle_start_s = now
         self._live[call_id] = sequence
-        self._order += 1
-        self._num_waiting += 1
-        heappush(self._waiting, (priority, self._order, sequence))
+        self._waiting.push(priority, sequence)
 
     def abort(self, call_id: Hashable, now: float) -> FinishedCall | None:
         """End a call at once; its seat is free from the next iteration. None where it is not in the engine any more."""
@@ -192,7 +127,7 @@ class EngineModel:
         sequence.gone = True
         result = self._result(sequence, now, aborted=True)
         if self._running.pop(call_id, None) is None:
-            self._num_waiting -= 1
+            self._waiting.leave()
         else:
             self._removed.append(sequence)
         return result
@@ -226,7 +161,7 @@ class EngineModel:
         if self._paused_s is None:
             return
         paused_s, self._paused_s = self._paused_s, None
-        self._base_s += now - paused_s
+        self._segment.base_s += now - paused_s
         self._idle_start_s = max(self._idle_start_s, now)
         for sequence in self._running.values():
             if sequence.first_s > paused_s:
@@ -241,9 +176,7 @@ class EngineModel:
             for sequence in self._running.values():
                 if sequence.first_s > at:
                     sequence.first_s = at + (sequence.first_s - at) * ratio
-            self._base_s = at + (self._base_s - at) * ratio
-            self._linear_s *= ratio
-            self._growth_s *= ratio
+            self._segment.stretch(ratio, at)
 
     def _next(self, now: float, every_step: bool) -> float | None:
         if self._finished or self._started:
@@ -251,8 +184,8 @@ class EngineModel:
         if self._paused_s is not None:
             return None
         if self._busy:
-            return self._end_s(self._done + 1 if every_step else self._change())
-        return self._idle_start_s if self._num_waiting else None
+            return self._segment.end_s(self._segment.done + 1 if every_step else self._change())
+        return self._idle_start_s if self._waiting.num_waiting else None
 
     def _run(self, now: float, inclusive: bool) -> None:
         """Complete every iteration that ends before ``now``, or at it where ``inclusive``."""
@@ -261,69 +194,38 @@ class EngineModel:
         while True:
             if not self._busy:
                 start = self._idle_start_s
-                if not self._num_waiting or start > now or (start == now and not inclusive):
+                if not self._waiting.num_waiting or start > now or (start == now and not inclusive):
                     return
                 self._begin(start)
                 continue
             change = self._change()
-            end = self._end_s(change)
+            end = self._segment.end_s(change)
             if end > now or (end == now and not inclusive):
                 break
             self._complete(change, end)
-        if self._done + 1 < change:
-            self._done = self._completed(now, inclusive, change)
+        if self._segment.done + 1 < change:
+            self._segment.done = self._segment.completed(now, inclusive, change)
 
     def _change(self) -> int:
         """The iteration of the segment after which the batch may change."""
-        if self._removed or (self._num_waiting and len(self._running) < self._seats and self._head_fits()):
-            return self._done + 1
-        return self._length
+        if self._removed or (self._waiting.num_waiting and len(self._running) < self._seats and self._head_fits()):
+            return self._segment.done + 1
+        return self._segment.length
 
     def _head_fits(self) -> bool:
-        head = self._head()
+        head = self._waiting.head()
         return head is not None and self._kv_reserved + head.prompt + head.output <= self._kv_capacity
 
-    def _head(self) -> _Sequence | None:
-        waiting = self._waiting
-        while waiting and waiting[0][2].gone:
-            heappop(waiting)
-        return waiting[0][2] if waiting else None
-
-    def _end_s(self, k: int) -> float:
-        return self._base_s + k * self._linear_s + self._growth_s * (k * (k - 1) // 2)
-
-    def _completed(self, now: float, inclusive: bool, change: int) -> int:
-        """How many iterations of the segment have ended at ``now``; fewer than ``change``."""
-        left = now - self._base_s
-        half = self._growth_s / 2
-        linear = self._linear_s - half
-        if half > 0:
-            k = int((sqrt(linear * linear + 4 * half * max(left, 0.0)) - linear) / (2 * half))
-        elif linear > 0:
-            k = int(left / linear)
-        else:
-            return self._done
-        k = max(self._done, min(k, change - 1))
-        while k > self._done and not self._ended(k, now, inclusive):
-            k -= 1
-        while k + 1 < change and self._ended(k + 1, now, inclusive):
-            k += 1
-        return k
-
-    def _ended(self, k: int, now: float, inclusive: bool) -> bool:
-        end = self._end_s(k)
-        return end < now or (inclusive and end == now)
-
-    def _tokens(self, sequence: _Sequence) -> int:
-        return self._steps + self._done - sequence.join_step if sequence.join_step >= 0 else 0
+    def _tokens(self, sequence: Sequence) -> int:
+        return self._steps + self._segment.done - sequence.join_step if sequence.join_step >= 0 else 0
 
     def _complete(self, k: int, end: float) -> None:
         """End the segment after its ``k``-th iteration and begin the next one at once."""
+        segment = self._segment
         self._steps += k
-        self._batches += self._batch * k
-        self._context += self._decoding * k
-        self._done = 0
-        self._batch = self._decoding = 0
+        self._batches += segment.batch * k
+        self._context += segment.decoding * k
+        segment.done = segment.batch = segment.decoding = 0
         if self._removed:
             for sequence in self._removed:
                 self._leave(sequence)
@@ -335,95 +237,56 @@ class EngineModel:
             if not sequence.gone:
                 self._finish(sequence, end)
         self._busy = False
-        if self._running or self._num_waiting:
+        if self._running or self._waiting.num_waiting:
             self._begin(end)
 
-    def _finish(self, sequence: _Sequence, end: float) -> None:
+    def _finish(self, sequence: Sequence, end: float) -> None:
         sequence.gone = True
         self._finished.append(self._result(sequence, end, aborted=False))
         del self._live[sequence.call_id], self._running[sequence.call_id]
         self._leave(sequence)
 
-    def _leave(self, sequence: _Sequence) -> None:
+    def _leave(self, sequence: Sequence) -> None:
         self._context -= sequence.computed + self._tokens(sequence)
         self._kv_reserved -= sequence.prompt + sequence.output
 
-    def _result(self, sequence: _Sequence, end: float, aborted: bool) -> FinishedCall:
-        tokens = self._tokens(sequence)
-        arrive = sequence.arrive_s
-        batches = self._batches + self._batch * self._done - sequence.join_batches
-        return FinishedCall(
-            call_id=sequence.call_id,
-            aborted=aborted,
-            prompt_tokens=sequence.prompt,
-            output_tokens=tokens,
-            finish_s=end,
-            queue_s=min(sequence.admit_s, end) - arrive,
-            ttft_s=sequence.first_s - arrive if tokens else 0.0,
-            duration_s=end - arrive,
-            mean_batch=batches / tokens if tokens else 0.0,
-        )
+    def _result(self, sequence: Sequence, end: float, aborted: bool) -> FinishedCall:
+        batches = self._batches + self._segment.batch * self._segment.done
+        return sequence.finished(end, self._tokens(sequence), batches, aborted)
 
     def _begin(self, start: float) -> None:
         """Admit what has room and lay out the segment that starts at ``start``."""
-        profile = self._profile
+        profile, segment = self._profile, self._segment
         batch = len(self._running) - len(self._prefilling)
-        joined, prefill_s, num_partial = self._prefill(start, inf if self._chunk is None else self._chunk - batch)
+        budget = inf if self._chunk is None else self._chunk - batch
+        joined, prefill_s, num_tokens, num_partial = compute_prompts(profile, self._candidates(start), budget)
+        self._context += num_tokens
+        self._prefilling = [s for s in self._running.values() if s.computed < s.prompt] if self._chunk else []
         self._busy = True
-        self._batch = batch + len(joined) + num_partial
-        self._decoding = len(self._running) - len(self._prefilling)
-        self._base_s = start + prefill_s * self._slowdown
-        self._linear_s = profile.step_s(self._batch, self._context) * self._slowdown
-        self._growth_s = profile.step_context_s * self._decoding * self._slowdown
+        segment.batch = batch + len(joined) + num_partial
+        segment.decoding = len(self._running) - len(self._prefilling)
+        segment.base_s = start + prefill_s * self._slowdown
+        segment.linear_s = profile.step_s(segment.batch, self._context) * self._slowdown
+        segment.growth_s = profile.step_context_s * segment.decoding * self._slowdown
         for sequence in joined:
             self._join(sequence)
-        self._length = 1 if self._prefilling else self._next_end()
+        segment.length = 1 if self._prefilling else self._next_end()
 
-    def _prefill(self, start: float, budget: float) -> tuple[list[_Sequence], float, int]:
-        """Compute prompts within ``budget`` tokens: those completed, the seconds it takes, how many stay partial."""
-        joined: list[_Sequence] = []
-        prefill_s, num_partial, num_tokens = 0.0, 0, 0
-        queue = self._candidates(start)
-        while budget > 0 and (sequence := next(queue, None)):
-            take = int(min(sequence.prompt - sequence.computed, budget))
-            prefill_s += self._prefill_s(sequence.computed, take)
-            num_tokens += take
-            sequence.computed += take
-            self._context += take
-            budget -= take
-            if sequence.computed == sequence.prompt:
-                joined.append(sequence)
-            else:
-                num_partial += 1
-        self._prefilling = [s for s in self._running.values() if s.computed < s.prompt] if self._chunk else []
-        if self._profile.prefill_curve:
-            prefill_s += seconds_at(self._profile.prefill_curve, num_tokens)
-        return joined, prefill_s, num_partial
-
-    def _candidates(self, start: float) -> Iterator[_Sequence]:
+    def _candidates(self, start: float) -> Iterator[Sequence]:
         """Prompts to compute: those begun earlier, then waiting ones, admitted as they are yielded."""
         yield from self._prefilling
-        while self._num_waiting and len(self._running) < self._seats and self._head_fits():
-            sequence = heappop(self._waiting)[2]
+        while self._waiting.num_waiting and len(self._running) < self._seats and self._head_fits():
+            sequence = self._waiting.pop()
             sequence.admit_s = start
-            self._num_waiting -= 1
             self._running[sequence.call_id] = sequence
             self._kv_reserved += sequence.prompt + sequence.output
             self._started.append(sequence.call_id)
             yield sequence
 
-    def _prefill_s(self, computed: int, take: int) -> float:
-        """Of the curve's kind, what it does not hold: the attention of ``take`` tokens to those computed before."""
-        profile = self._profile
-        if profile.prefill_curve:
-            return profile.prefill_token2_s * take * 2 * computed
-        base = profile.prefill_base_s if computed == 0 else 0.0
-        return base + profile.prefill_token_s * take + profile.prefill_token2_s * take * (2 * computed + take)
-
-    def _join(self, sequence: _Sequence) -> None:
+    def _join(self, sequence: Sequence) -> None:
         sequence.join_step = self._steps
         sequence.join_batches = self._batches
-        sequence.first_s = self._end_s(1)
+        sequence.first_s = self._segment.end_s(1)
         self._order += 1
         heappush(self._ends, (self._steps + sequence.output, self._order, sequence))
 

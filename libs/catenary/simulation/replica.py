@@ -9,7 +9,8 @@ from catenary.core.gateway.events import CallEnded, CallProgressed, Start
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import ResidentCall
-from catenary.simulation.engine import EngineModel, FinishedCall
+from catenary.simulation.engine import EngineModel
+from catenary.simulation.sequence import FinishedCall
 
 
 @dataclass(slots=True)
