@@ -10,7 +10,8 @@ from bench.catenary_system import SLEEP_S, WAKE_S
 from bench.measure import SETTLE_S
 from bench.systems import ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
 from bench.work import Work, warm_up
-from catenary.simulation.cluster import Cluster, SubmittedRun
+from catenary.simulation.cluster import Cluster
+from catenary.simulation.ends import SubmittedRun
 from catenary.simulation.presets import PRESETS
 from catenary.simulation.scenario import parse_scenario
 from catenary.simulation.simulate import prepare
