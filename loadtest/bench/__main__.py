@@ -1,6 +1,6 @@
 """Catenary beside Ray Serve on the same emulated engines.
 
-python -m bench run [--traces DIR] [--full] [--real CSV] [--systems ...] [--keep] [--out DIR] [--ray-python PATH]
+python -m bench run [--traces DIR] [--full] [--real CSV] [--systems ...] [--keep | --resume] [--out DIR]
 python -m bench report [--out DIR]
 python -m bench split [--traces DIR]
 """
@@ -11,7 +11,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from bench.comparison import add_simulated, compare, jobs_of
+from bench.comparison import add_simulated, compare, jobs_of, missing, read_rows
 from bench.pieces import SCENARIOS, full, quick, real
 from bench.report import write_report
 from bench.simulated import best_splits
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
     parser.add_argument("--real", type=Path, help="instead: arrivals and lengths of this trace of single requests")
     parser.add_argument("--keep", action="store_true", help="keep the rows of earlier measurements")
+    parser.add_argument("--resume", action="store_true", help="keep, and measure only what has no row of this commit")
     parser.add_argument("--no-simulation", action="store_true", help="leave that column to the simulate command")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
@@ -40,7 +41,8 @@ def main() -> None:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
         jobs = jobs_of(pieces, args.systems, args.traces, args.out)
         if args.command == "run":
-            asyncio.run(compare(jobs, args.out, args.ray_python, args.keep))
+            left = missing(jobs, read_rows(args.out / "ray.json")) if args.resume else jobs
+            asyncio.run(compare(left, args.out, args.ray_python, args.keep or args.resume))
         if args.command == "simulate" or not args.no_simulation:
             add_simulated(jobs, args.out)
         write_report(args.out)

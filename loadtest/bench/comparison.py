@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -40,6 +41,11 @@ def jobs_of(pieces: Sequence[Piece], only: Sequence[str] | None, traces: Path | 
     return [Job(name, work) for piece, work in works for name in piece.systems if not only or name in only]
 
 
+def missing(jobs: Sequence[Job], rows: Sequence[Row]) -> list[Job]:
+    """Those without a row of this very commit."""
+    return [job for job in jobs if not any(job.is_of(one) and one.git == git_hash() for one in rows)]
+
+
 async def compare(jobs: Sequence[Job], out: Path, ray_python: Path, keep: bool) -> None:
     """Write ``ray.json`` anew after each measurement, so that what is done is kept. ``keep``: rows that were there
     before stay, those of the same system and trace excepted. A system that does not start has no row."""
@@ -49,7 +55,7 @@ async def compare(jobs: Sequence[Job], out: Path, ray_python: Path, keep: bool) 
         CONSOLE.print(f"[bold]{place}/{len(jobs)} {job.system}[/bold], {work.label}, {len(work.arrivals)} runs")
         try:
             measured = await _one(job, out / "raw", ray_python)
-        except (ClusterError, RayError) as error:
+        except (ClusterError, RayError, grpc.aio.AioRpcError) as error:
             CONSOLE.print(f"[bold red]{job.system} does not start[/bold red]: {error}")
             continue
         rows = [*(one for one in rows if not job.is_of(one)), measured]
@@ -73,7 +79,8 @@ async def _one(job: Job, raw: Path, ray_python: Path) -> Row:
     with Progress(*columns, console=CONSOLE, transient=True) as bar:
         task = bar.add_task(job.system, total=len(work.arrivals))
         found = await measure(system, work, raw / f"{job.system}-{work.label}", lambda _: bar.advance(task))
-    return row(job.system, system.version, Load(str(work.workflow["name"]), work.label, _objective(work)), found)
+    load = Load(str(work.workflow["name"]), work.label, _objective(work))
+    return replace(row(job.system, system.version, load, found), git=git_hash())
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -87,8 +94,11 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:
+    """Whole or not at all: what is there may have taken hours."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps([asdict(one) for one in rows], indent=1) + "\n")
+    fresh.replace(path)
 
 
 def _objective(work: Work) -> str:

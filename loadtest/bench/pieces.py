@@ -44,15 +44,15 @@ def quick() -> list[Piece]:
     """About 20 minutes: overload, in which policies differ most, a burst, and three other shapes."""
     return [
         Piece("chain_own", "1.1", 1, ALL, 40),
-        Piece("chain_own", "burst", 1, ("ray_auto", "catenary", "catenary_auto")),
+        Piece("chain_own", "burst", 1, ("ray_auto", "catenary_auto", "ray_auto_default")),
         Piece("chain_own", "1.3", 1, PAIR, 30),
-        *(Piece(shape, "1.1", 1, PAIR, 15) for shape in ("parallel", "branch", "map")),
+        *(Piece(shape, "1.1", 1, PAIR, 12) for shape in ("parallel", "branch", "map")),
     ]
 
 
 def full() -> list[Piece]:
     """All loads and three seeds, about eight hours."""
-    systems = (*ALL, "ray_auto", "catenary_auto")
+    systems = (*ALL, "ray_auto", "catenary_auto", "ray_auto_default")
     chains = [Piece("chain_own", load, seed, systems) for seed in (1, 2, 3) for load in (*LOADS, "burst")]
     fixed = [Piece("chain_fixed", load, seed, PAIR) for seed in (1, 2, 3) for load in LOADS]
     shapes = [

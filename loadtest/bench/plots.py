@@ -20,6 +20,7 @@ COLOURS = {
     "ray_tuned": "#ef8a62",
     "ray_split": "#fdb863",
     "ray_auto": "#8c510a",
+    "ray_auto_default": "#bf812d",
     "ray_slack": "#c994c7",
     "catenary": "#2166ac",
     "catenary_split": "#053061",

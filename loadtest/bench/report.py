@@ -7,6 +7,8 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.details import as_html, as_markdown, limits_table, trace_tables
+from bench.limits import read_limits
 from bench.plots import draw
 from bench.results import Results, load_results
 from bench.table import html_table, markdown, text
@@ -17,6 +19,7 @@ table { border-collapse: collapse; font-size: 12px; display: block; overflow-x: 
 th, td { padding: 3px 8px; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
 th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
 tr.saturated td { background: #fde0dd; font-weight: bold; }
+p.saturated { background: #b2182b; color: #fff; font-weight: bold; padding: .5rem 1rem; }
 img { max-width: 100%; margin: 1rem 0; }
 """
 NOTES = (
@@ -29,20 +32,32 @@ NOTES = (
 def write_report(folder: Path) -> None:
     """Prints the table; writes ray.md, ray.html and plots/ beside ray.json."""
     results = load_results(folder)
+    limits = limits_table(read_limits(folder))
+    tables = [limits, *(table for trace in results.traces() for table in trace_tables(results, trace))]
     print(text(results.rows), end="")
-    print(f"{_title(results)}. {NOTES}")
-    (folder / "ray.md").write_text(f"{_title(results)}\n\n{markdown(results.rows)}\n{NOTES}\n")
-    (folder / "ray.html").write_text(page(results, draw(results, folder / "plots")))
+    print(f"{_title(results)}. {NOTES}{_mark(results)}")
+    details = "".join(map(as_markdown, tables))
+    (folder / "ray.md").write_text(f"{_title(results)}\n\n{markdown(results.rows)}\n{NOTES}{_mark(results)}\n{details}")
+    (folder / "ray.html").write_text(page(results, draw(results, folder / "plots"), "".join(map(as_html, tables))))
 
 
-def page(results: Results, plots: Sequence[Path]) -> str:
+def page(results: Results, plots: Sequence[Path], details: str) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Catenary and Ray Serve</title>"
         f"<style>{STYLE}</style>\n<h1>Catenary and Ray Serve on the same emulated engines</h1>\n"
-        f"<p>{html.escape(_title(results))}</p>\n{html_table(results.rows)}\n<p>{html.escape(NOTES)}</p>\n"
-        + "\n".join(_image(path) for path in plots)
-        + "\n</html>\n"
+        f"<p>{html.escape(_title(results))}</p>\n{_banner(results)}{html_table(results.rows)}\n"
+        f"<p>{html.escape(NOTES)}</p>\n{details}" + "\n".join(_image(path) for path in plots) + "\n</html>\n"
     )
+
+
+def _mark(results: Results) -> str:
+    saturated = [f"{row['system']} ({row['trace']})" for row in results.rows if row["saturated"]]
+    return f" SATURATED, NOT ABOUT SCHEDULING: {', '.join(saturated)}." if saturated else ""
+
+
+def _banner(results: Results) -> str:
+    mark = _mark(results)
+    return f"<p class=saturated>{html.escape(mark.strip())}</p>\n" if mark else ""
 
 
 def _image(path: Path) -> str:

@@ -18,7 +18,7 @@ class Row:
     """Shares are 0..1 of all runs; refused and failed runs are missed. Quantiles are over runs that succeeded, in time
     or late. ``cpu_share``: of all cores, by the system and the load generator together. ``saturated``: a core or the
     machine was busy, or the generator late, so that the row is not about scheduling. ``simulated_missed``: what the
-    simulator says for the same runs; None where it has no such system."""
+    simulator says for the same runs; None where it has no such system. ``git``: the commit measured."""
 
     system: str
     version: str
@@ -44,6 +44,7 @@ class Row:
     lag_p99_s: float
     saturated: bool
     simulated_missed: float | None = None
+    git: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,9 @@ SYSTEMS: Mapping[str, Make] = {
     "ray_auto": lambda work, python: _ray(
         "ray_auto", work, python, RaySettings(work.scenario.replicas, TUNED, AUTOSCALING)
     ),
+    "ray_auto_default": lambda work, python: _ray(
+        "ray_auto_default", work, python, RaySettings(work.scenario.replicas, autoscaling=AUTOSCALING)
+    ),
     "ray_slack": lambda work, python: _ray(
         "ray_slack", work, python, RaySettings(work.scenario.replicas, TUNED, slack=True)
     ),

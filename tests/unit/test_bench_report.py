@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from bench.arrival import Arrival, CallFigures, Ending, Finished
-from bench.comparison import write_rows
-from bench.limits import bisect
+from bench.comparison import Job, missing, write_rows
+from bench.limits import Limits, bisect
 from bench.recorder import run_line, sample_line, write_lines
 from bench.report import write_report
 from bench.results import missed_by_decile
 from bench.row import Load, Measured, Row, row
 from bench.system import Capacity
+from bench.versions import git_hash
 from bench.watch import Sample
+from bench.work import load_work
 
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
 LOAD = Load("chain", "chain_1.1_seed1", "own x 2")
 CALM = [Sample(float(second), 0.4, {"gateway": 0.3, "worker": 0.1}, 500.0) for second in range(10)]
 
@@ -99,6 +102,30 @@ def test_the_page_needs_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert json.loads((tmp_path / "ray.json").read_text()) == [asdict(one)]
 
 
+def test_a_comparison_that_was_cut_goes_on_with_what_has_no_row_of_this_commit() -> None:
+    work = load_work(SCENARIOS / "chain_own.yaml", SCENARIOS / "traces" / "chain_1.0_seed1.csv")
+    jobs = [Job("catenary", work), Job("ray_fixed", work), Job("ray_tuned", work)]
+    rows = [replace(made(measured(run(0, 1.0))), system=job.system, trace=work.label) for job in jobs[:2]]
+    rows = [replace(rows[0], git=git_hash()), replace(rows[1], git="0000000")]
+    assert [job.system for job in missing(jobs, rows)] == ["ray_fixed", "ray_tuned"]
+
+
+def test_a_saturated_row_is_said_out_loud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    busy = [replace(sample, machine=1.0) for sample in CALM]
+    write_rows(tmp_path / "ray.json", [made(measured(run(0, 1.0), samples=busy))])
+    write_report(tmp_path)
+    assert "SATURATED, NOT ABOUT SCHEDULING: catenary (chain_1.1_seed1)" in capsys.readouterr().out
+    assert "<p class=saturated>" in (tmp_path / "ray.html").read_text()
+
+
+def test_limits_stand_in_the_report(tmp_path: Path) -> None:
+    write_rows(tmp_path / "ray.json", [made(measured(run(0, 1.0)))])
+    (tmp_path / "limits.json").write_text(json.dumps([asdict(Limits("catenary", 0.875, 1.5, None, 6.25, 9.5, 3, "x"))]))
+    write_report(tmp_path)
+    assert "| catenary | 0.88 | 1.50 |  | 6.2 | 9.5 |" in (tmp_path / "ray.md").read_text()
+
+
 def test_a_bisection_finds_the_edge_from_either_side() -> None:
     assert bisect(lambda value: value <= 0.7, (0.0, 1.0), 12) == pytest.approx(0.7, abs=1e-3)
     assert bisect(lambda value: value >= 0.7, (1.0, 0.0), 12) == pytest.approx(0.7, abs=1e-3)
+    assert bisect(lambda value: False, (0.0, 1.0), 3) is None
