@@ -49,6 +49,11 @@ async def unavailable(context: Context, error: object) -> NoReturn:
     await abort(context, grpc.StatusCode.UNAVAILABLE, str(error), "STORE_UNAVAILABLE")
 
 
+async def no_router(context: Context) -> NoReturn:
+    message = "no router has told this gateway of its pools yet; try again or another gateway"
+    await abort(context, grpc.StatusCode.UNAVAILABLE, message, "NO_ROUTER")
+
+
 async def no_room(context: Context, reason: str) -> NoReturn:
     await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "REJECTED_CAPACITY")
 

@@ -71,7 +71,6 @@ class GatewayService:
             gateway.background.spawn(work)
         gateway.metrics.serve(self._config.gateway.metrics_port)
         await self._hear_of_pools()
-        gateway.opened = True
         await self._server.set_serving(True)
 
     async def stop(self) -> None:
@@ -109,11 +108,11 @@ class GatewayService:
         return GatewayCore(settings, models, await load_profiles(self._config, self._redis, self._config_path))
 
     async def _hear_of_pools(self) -> None:
-        """A gateway that knows no pools would refuse every run: the router has a while to tell."""
-        if not self._gateway.core.forecaster.pools:
+        """A gateway that knows no pools refuses every run: the router has a while to tell."""
+        if not self._gateway.knows_pools:
             structlog.get_logger().info("waits for a router to tell of its pools", at_most_s=POOLS_PATIENCE_S)
         for _ in range(round(POOLS_PATIENCE_S / TICK_S)):
-            if self._gateway.core.forecaster.pools:
+            if self._gateway.knows_pools:
                 return
             await asyncio.sleep(TICK_S)
 

@@ -48,6 +48,8 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         if known is not None:
             if known.digest != digest:
                 await refuse.taken(context, run_id)
+        elif not self._shell.knows_pools:
+            await refuse.no_router(context)
         elif not self._shell.takes_runs:
             await refuse.unavailable(context, "the store is unreachable; runs already admitted go on")
         elif self._shell.store_room.full:

@@ -67,7 +67,7 @@ LOST_PAUSE_S = 0.5
 class Gateway:
     """One core; every event is handled at once, in the event loop, and its actions go to outboxes.
 
-    ``core`` is there once the profiles are known; ``opened`` once the pools are.
+    ``core`` is there once the profiles are known.
     """
 
     def __init__(self, config: Config, gateway_id: str, redis: Redis) -> None:
@@ -103,7 +103,6 @@ class Gateway:
         )
         self.contexts = self.keeper.contexts
         self.active_run = self.keeper.active_run
-        self.opened = False
         self.core: GatewayCore
         self._tokenizing = Tokenizing(self.tokenizers, self.background, self.handle)
         self._log = structlog.get_logger()
@@ -123,8 +122,12 @@ class Gateway:
 
     @property
     def takes_runs(self) -> bool:
-        """The store answers, and no other gateway takes this one for dead."""
-        return self.opened and self.writer.connected and self.ownership.held
+        """A router has told of its pools, the store answers, and no other gateway takes this one for dead."""
+        return self.knows_pools and self.writer.connected and self.ownership.held
+
+    @property
+    def knows_pools(self) -> bool:
+        return bool(self.core.forecaster.pools)
 
     def handle(self, event: GatewayEvent) -> None:
         """Feed the core and carry out its actions."""

@@ -40,6 +40,7 @@ class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "gateway_id: is empty", "INVALID_ARGUMENT")
         gateway_id = first.gateway_id
         outbox = self._shell.gateways.join(gateway_id)
+        self._shell.tell_pools()
         self._take(first, gateway_id)
         reader = asyncio.create_task(self._read(request_iterator, gateway_id), name=f"gateway {gateway_id}")
         reader.add_done_callback(lambda _: outbox.close())

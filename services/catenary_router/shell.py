@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from catenary.core.router import Assign, ProfileChanged, RouterAction, RouterCore, RouterEvent, RouterSettings, Tick
+from catenary.core.router import (
+    Assign,
+    ProfileChanged,
+    RouterAction,
+    RouterCore,
+    RouterEvent,
+    RouterSettings,
+    Tick,
+    WorkersExpected,
+)
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
@@ -42,6 +52,7 @@ class Router:
         self._measures = bool(config.router.metrics_port)
         self._explains = config.telemetry.log_level == "debug"
         self._lease: Lease | None = None
+        self._pools_due = asyncio.Event()
         self.gateways = Gateways()
         self.core: RouterCore | None = None
         self.epoch: int | None = None
@@ -66,6 +77,30 @@ class Router:
             for action in actions:
                 self._explain(action)
         self.gateways.send(actions)
+
+    def tell_pools(self) -> None:
+        """The gateways hear of the pools without waiting for the next report."""
+        self._pools_due.set()
+
+    def _observe(self, event: RouterEvent) -> None:
+        """What the workers show."""
+        if self.core is None:
+            return
+        before = self.core.fleet()
+        self.handle(event)
+        if self.core.fleet() != before:
+            self.tell_pools()
+
+    @property
+    def _wakes(self) -> bool:
+        return self._config.provisioner.policy != "static"
+
+    def _expected(self) -> dict[str, list[str]]:
+        """The models that each configured worker brings when it comes up."""
+        return {
+            worker.id: worker.models[:1] if worker.one_awake and not self._wakes else worker.models
+            for worker in self._config.workers
+        }
 
     def _explain(self, action: RouterAction) -> None:
         if isinstance(action, Assign):
@@ -102,14 +137,18 @@ class Router:
             queue_limit=router.queue_limit,
             reservation_ttl_s=router.reservation_ttl_s,
             late_share=router.late_share,
-            wakes=self._config.provisioner.policy != "static",
+            return_grace_s=router.return_grace_s,
+            wakes=self._wakes,
             epoch=epoch,
         )
         self.core = RouterCore(settings, profiles)
         self.epoch = epoch
         self._log.info("router is active", epoch=epoch)
         self.metrics.leads(True)
-        watcher = WorkerWatcher(WorkerRegistry(self._redis), self._router_id, epoch, REGISTRY_INTERVAL_S, self.handle)
+        expected = self._expected()
+        self.handle(WorkersExpected(expected))
+        registry = WorkerRegistry(self._redis)
+        watcher = WorkerWatcher(registry, self._router_id, epoch, REGISTRY_INTERVAL_S, expected, self._observe)
         tasks = [
             asyncio.create_task(work, name=f"router {name}")
             for name, work in (
@@ -171,12 +210,14 @@ class Router:
                 break
             await asyncio.sleep(TICK_S)
         while True:
+            self._pools_due.clear()
             if self.core is not None:
                 states = tuple(self.core.pool_states(now()))
                 self.gateways.publish(states)
                 if self._measures:
                     self.metrics.pools(states)
-            await asyncio.sleep(self._config.router.pools_interval_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._pools_due.wait(), self._config.router.pools_interval_s)
 
     async def _follow_profiles(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import grpc
 import structlog
@@ -21,8 +21,8 @@ RETRY_S = 0.2
 class WorkerWatcher:
     """Follows the registry every ``interval_s`` seconds and feeds what the workers say to ``handle``.
 
-    A worker that the registry lacks is followed while its stream lasts: after the store was out of reach, all entries
-    have expired until their workers publish themselves again.
+    ``expected``: ids of the workers that should be there. A worker that the registry lacks is followed while its stream
+    lasts: after the store was out of reach, all entries have expired until their workers publish themselves again.
     """
 
     def __init__(
@@ -31,12 +31,14 @@ class WorkerWatcher:
         router_id: str,
         epoch: int,
         interval_s: float,
+        expected: Collection[str],
         handle: Callable[[RouterEvent], None],
     ) -> None:
         self._registry = registry
         self._router_id = router_id
         self._epoch = epoch
         self._interval_s = interval_s
+        self._expected = expected
         self._handle = handle
         self._tasks: dict[WorkerEntry, asyncio.Task[None]] = {}
         self._heard: set[WorkerEntry] = set()
@@ -45,8 +47,9 @@ class WorkerWatcher:
 
     @property
     def settled(self) -> bool:
-        """Every live worker has sent a snapshot."""
-        return self._listed and self._heard.issuperset(self._tasks)
+        """Every live worker and every expected one has sent a snapshot."""
+        heard = {entry.worker_id for entry in self._heard}
+        return self._listed and self._heard.issuperset(self._tasks) and heard.issuperset(self._expected)
 
     async def run(self) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +18,7 @@ from catenary.runtime.kept_service import KeepSettings, KeptService, ServiceChan
 from catenary.runtime.launch import SERVICES, Addresses, service_commands
 from catenary.runtime.ports import AddressError, settle_addresses
 from catenary.runtime.process import ChildError
-from catenary.runtime.readiness import missing, problems
+from catenary.runtime.readiness import awake, missing, problems
 from catenary.runtime.rpc import channel
 from catenary.runtime.scope import Scope
 from catenary.v1 import gateway_service_pb2
@@ -113,10 +113,12 @@ class Cluster:
         give_up_at = time.monotonic() + timeout_s
         while True:
             plan = await self.plan()
-            lacks = ["the provisioner does not answer"] if plan is None else list(missing(plan, self.config.workers))
-            lacks = lacks or await self._unknown_to_gateway()
-            if plan is not None and not lacks:
-                return plan
+            if plan is None:
+                lacks = ["the provisioner does not answer"]
+            else:
+                lacks = list(missing(plan, self.config.workers)) or await self._unknown_to_gateway(awake(plan))
+                if not lacks:
+                    return plan
             wrong = [] if plan is None else list(problems(plan))
             if fail_fast and wrong:
                 raise ClusterError("\n".join(wrong))
@@ -135,17 +137,20 @@ class Cluster:
             return None
         return response.plan
 
-    async def _unknown_to_gateway(self) -> list[str]:
-        """One line for each model on a worker of which the gateway has no replica yet: it would refuse its runs."""
+    async def _unknown_to_gateway(self, wanted: Mapping[str, int]) -> list[str]:
+        """One line for each model with more replicas awake than the gateway has heard of."""
         try:
             async with channel(self.addresses.gateway) as gateway:
                 request = gateway_service_pb2.ListModelsRequest()
                 known = await GatewayServiceStub(gateway).ListModels(request, timeout=_ASK_TIMEOUT_S)
         except grpc.RpcError:
             return ["the gateway does not answer"]
-        served = {model.name for model in known.models if model.replicas_awake}
-        models = {model for worker in self.config.workers for model in worker.models}
-        return [f"model {model}: the gateway knows no replica" for model in sorted(models - served)]
+        have = {model.name: model.replicas_awake for model in known.models}
+        return [
+            f"model {model}: the gateway knows {have.get(model, 0)} of {num} replicas"
+            for model, num in sorted(wanted.items())
+            if have.get(model, 0) < num
+        ]
 
     async def failed(self) -> str:
         """Waits until a control service is given up and returns why."""

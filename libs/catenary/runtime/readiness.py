@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from catenary.runtime.config import WorkerConfig
@@ -22,6 +23,16 @@ def missing(plan: pb.Plan, workers: Iterable[WorkerConfig]) -> Iterator[str]:
                 state = ReplicaState.Name(states[model]).removeprefix("REPLICA_STATE_") if model in states else ""
                 phase = known.phase if known else "not planned"
                 yield f"worker {worker.id}, model {model}: {state or 'no replica'} (worker: {phase})"
+
+
+def awake(plan: pb.Plan) -> dict[str, int]:
+    """How many replicas of each model take calls."""
+    return Counter(
+        replica.model
+        for worker in plan.workers
+        for replica in worker.snapshot.replicas
+        if replica.state == REPLICA_STATE_AWAKE and not replica.reserved
+    )
 
 
 def problems(plan: pb.Plan) -> Iterator[str]:

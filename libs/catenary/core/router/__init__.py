@@ -14,6 +14,7 @@ from catenary.core.router.events import (
     Tick,
     Withdrawn,
     WorkerLost,
+    WorkersExpected,
 )
 from catenary.core.router.settings import RouterSettings
 
@@ -32,4 +33,5 @@ __all__ = [
     "Tick",
     "Withdrawn",
     "WorkerLost",
+    "WorkersExpected",
 ]

@@ -18,6 +18,7 @@ from catenary.core.router.events import (
     Tick,
     Withdrawn,
     WorkerLost,
+    WorkersExpected,
 )
 from catenary.core.router.pool import Pool
 from catenary.core.router.settings import RouterSettings
@@ -49,6 +50,7 @@ class RouterCore:
             Released: self._released,
             SnapshotArrived: self._snapshot,
             WorkerLost: self._worker_lost,
+            WorkersExpected: self._workers_expected,
             GatewayLeft: self._gateway_left,
             ProfileChanged: self._profile_changed,
             Tick: self._tick,
@@ -59,6 +61,10 @@ class RouterCore:
 
     def pool_states(self, now: float) -> list[PoolState]:
         return [pool.state(now) for pool in self.pools.values()]
+
+    def fleet(self) -> list[tuple[int, ...]]:
+        """How many workers of each pool serve, start, are away or sleep: what gateways are to know of at once."""
+        return [pool.fleet for pool in self.pools.values()]
 
     def _offered(self, event: Offered, now: float) -> list[RouterAction]:
         call = event.call
@@ -124,7 +130,7 @@ class RouterCore:
         shown = {replica.model for replica in worker.replicas}
         for model, pool in self.pools.items():
             if model not in shown and pool.knows(worker.worker_id):
-                self._gone(pool.remove_worker(worker.worker_id))
+                self._gone(pool.drop_worker(worker.worker_id))
         for replica in worker.replicas:
             held = self.pools.get(replica.model)
             if held is not None:
@@ -135,7 +141,15 @@ class RouterCore:
     def _worker_lost(self, event: WorkerLost, now: float) -> list[RouterAction]:
         self.workers.pop(event.worker_id, None)
         for pool in self.pools.values():
-            self._gone(pool.remove_worker(event.worker_id))
+            self._gone(pool.lose_worker(event.worker_id, now))
+        return []
+
+    def _workers_expected(self, event: WorkersExpected, now: float) -> list[RouterAction]:
+        for worker_id, models in event.models.items():
+            for model in models:
+                pool = self.pools.get(model)
+                if pool is not None and worker_id not in self.workers:
+                    pool.away.begin(worker_id, now)
         return []
 
     def _gateway_left(self, event: GatewayLeft, now: float) -> list[RouterAction]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from catenary.model.dispatch import QueuedCall
@@ -39,6 +40,13 @@ class WorkerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersExpected:
+    """The models of workers that should be there, heard of or not."""
+
+    models: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayLeft:
     gateway_id: str
 
@@ -53,7 +61,17 @@ class Tick:
     """Time passes: reservations expire, waiting calls become lost."""
 
 
-RouterEvent = Offered | Withdrawn | Released | SnapshotArrived | WorkerLost | GatewayLeft | ProfileChanged | Tick
+RouterEvent = (
+    Offered
+    | Withdrawn
+    | Released
+    | SnapshotArrived
+    | WorkerLost
+    | WorkersExpected
+    | GatewayLeft
+    | ProfileChanged
+    | Tick
+)
 
 
 @dataclass(frozen=True, slots=True)

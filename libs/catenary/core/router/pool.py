@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from catenary.core.router.absences import Absences
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
@@ -37,6 +38,7 @@ class Pool:
         self.starting: dict[str, Replica] = {}
         self.resting: dict[str, ReplicaLoad] = {}  # with the calls that they keep while they drain or sleep
         self.asleep: set[str] = set()
+        self.away = Absences(settings.return_grace_s)
         self.placed: dict[str, ReplicaLoad] = {}
         self._promised: deque[Resident] = deque()  # by expiry
         self.num_placed = 0
@@ -53,6 +55,10 @@ class Pool:
     @property
     def num_seats(self) -> int:
         return sum(replica.max_num_seqs for replica in self.replicas.values())
+
+    @property
+    def fleet(self) -> tuple[int, ...]:
+        return len(self.replicas), len(self.starting), len(self.away), len(self.asleep)
 
     def resident(self, call_id: str) -> Resident | None:
         load = self.placed.get(call_id)
@@ -104,6 +110,7 @@ class Pool:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
         self.starting.pop(worker.worker_id, None)
         self.asleep.discard(worker.worker_id)
+        self._note_absence(worker.worker_id, replica, now)
         if not replica.takes_calls:
             return self._resting(worker.worker_id, replica, now)
         load = self.replicas.get(worker.worker_id) or self._rested(worker)
@@ -117,9 +124,22 @@ class Pool:
         return gone + self._reconcile(load, replica, now)
 
     def knows(self, worker_id: str) -> bool:
-        return any(worker_id in known for known in (self.replicas, self.resting, self.starting, self.asleep))
+        known = worker_id in self.replicas or worker_id in self.resting or worker_id in self.starting
+        return known or worker_id in self.asleep or worker_id in self.away
 
-    def remove_worker(self, worker_id: str) -> list[Resident]:
+    def lose_worker(self, worker_id: str, now: float) -> list[Resident]:
+        """The worker is gone, and expected back where it served the model or was about to."""
+        asleep = self.settings.wakes and worker_id in self.asleep
+        if asleep or worker_id in self.replicas or worker_id in self.starting:
+            self.away.begin(worker_id, now)
+        return self._remove(worker_id)
+
+    def drop_worker(self, worker_id: str) -> list[Resident]:
+        """The worker lives and has the model no more."""
+        self.away.end(worker_id)
+        return self._remove(worker_id)
+
+    def _remove(self, worker_id: str) -> list[Resident]:
         self.starting.pop(worker_id, None)
         self.asleep.discard(worker_id)
         return self._leave(worker_id)
@@ -143,6 +163,8 @@ class Pool:
         )
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
+        away = self.away.current(now)
+        starts += [max(0.0, since + self.profile.start_s - now) for since in away.values()]
         can_wake = len(self.asleep) if self.settings.wakes else 0
         if can_wake and not starts and not self.replicas:
             starts = [self.profile.sleep_s + self.profile.wake_s]
@@ -154,7 +176,7 @@ class Pool:
             num_queued=self.num_queued,
             queued_work_s=queued,
             running_work_s=running,
-            num_starting=len(self.starting),
+            num_starting=len(self.starting) + len(away),
             ready_in_s=min(starts, default=0.0),
             interference=self.traffic.interference,
             mean_prompt_tokens=self.traffic.mean_prompt,
@@ -193,6 +215,16 @@ class Pool:
         return Claim.of(
             call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin, standing
         )
+
+    def _note_absence(self, worker_id: str, replica: Replica, now: float) -> None:
+        """A dead replica with an error is started again; one without was unloaded, or is not loaded yet."""
+        if replica.state is ReplicaState.DRAINING:
+            self.away.renew(worker_id, now)
+        elif replica.state is ReplicaState.DEAD and replica.error:
+            if worker_id in self.replicas:
+                self.away.begin(worker_id, now)
+        elif replica.state is not ReplicaState.DEAD or worker_id in self.resting:
+            self.away.end(worker_id)
 
     def _resting(self, worker_id: str, replica: Replica, now: float) -> list[Resident]:
         """The replica takes no calls; those that it shows while it drains or sleeps stay placed there."""

@@ -15,6 +15,8 @@ class RouterSettings:
     ``protect``: a call that can wait is kept from a replica where it costs more than ``harm_bound`` expected misses
     beyond the best one; it can while at most ``patience_share`` of the pool's seats' number of calls wait.
 
+    ``return_grace_s``: how long a worker that was lost or drains counts as on its way back.
+
     ``wakes``: somebody wakes sleeping replicas when calls come.
     """
 
@@ -30,5 +32,6 @@ class RouterSettings:
     reservation_ttl_s: float = 30.0
     late_share: float = 0.1
     max_prefixes: int = 4096
+    return_grace_s: float = 15.0
     wakes: bool = False
     epoch: int = 0
