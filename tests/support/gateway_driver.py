@@ -33,6 +33,21 @@ from catenary.model.workflow import Limits
 
 T = TypeVar("T")
 
+CHAIN = """
+name: chain
+slo: {deadline: 10s}
+calls:
+  a: {model: m, prompt: "A", max_tokens: 10}
+  b: {model: m, prompt: "B {{ a.text }}", max_tokens: 10}
+output: "{{ b.text }}"
+"""
+TWO = """
+name: two
+slo: {deadline: 10s}
+calls:
+  a: {model: m, prompt: "A", max_tokens: 10}
+  b: {model: m, prompt: "B", max_tokens: 10}
+"""
 MODEL = ModelInfo("m", max_model_len=64, default_output_tokens=10)
 PROFILE = EngineProfile(model="m", prefill_base_s=0.01, prefill_token_s=0.0, step_base_s=0.01, step_seq_s=0.0)
 POOL = PoolState("m", num_replicas=1, num_seats=16, mean_prompt_tokens=10, mean_output_tokens=10)

@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from catenary.client import (
-    CallFinished,
-    CallRestarted,
-    CallTokens,
-    RunAdmitted,
-    RunEventBody,
-    RunFinished,
-    RunRefused,
-)
+from catenary.client import CallFinished, CallRestarted, CallTokens, RunAdmitted, RunEventBody, RunFinished, RunRefused
 from catenary.model.outcome import Outcome
 from catenary.model.workflow import CallRef
 

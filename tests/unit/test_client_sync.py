@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fake_gateway import FakeGateway, Hold, dead_address, good_run, numbered, refused, serving
+from fake_gateway import FakeGateway, Hold, dead_address, good_run, numbered, refused
 
 from catenary.client import CallTokens, CatenaryError, RunFinished, SyncClient
 from catenary.model.outcome import Outcome
-
-
-@pytest.fixture
-def gateway() -> Iterator[FakeGateway]:
-    with serving(FakeGateway()) as found:
-        yield found
 
 
 def test_every_question_is_answered_as_by_the_asynchronous_client(gateway: FakeGateway) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gateway_driver import GatewayDriver
+from gateway_driver import CHAIN, TWO, GatewayDriver
 
 from catenary.core.gateway.events import (
     Abort,
@@ -15,44 +15,23 @@ from catenary.core.gateway.events import (
     PoolsReported,
     Publish,
     Refuse,
-    Release,
-    RouterJoined,
     RunFenced,
-    Start,
     Tick,
     Withdraw,
 )
 from catenary.model.dispatch import PoolState
 from catenary.model.outcome import FinishReason, Outcome, State
-from catenary.model.run import CallFinished, CallRestarted, CallStarted, CallTokens, RunFinished
+from catenary.model.run import CallFinished, CallStarted, CallTokens, RunFinished
 
-CHAIN = """
-name: chain
-slo: {deadline: 10s}
-calls:
-  a: {model: m, prompt: "A", max_tokens: 10}
-  b: {model: m, prompt: "B {{ a.text }}", max_tokens: 10}
-output: "{{ b.text }}"
-"""
 FAILING = CHAIN.replace("deadline: 10s", "deadline: 10s, on_miss: fail")
-TWO = """
-name: two
-slo: {deadline: 10s}
-calls:
-  a: {model: m, prompt: "A", max_tokens: 10}
-  b: {model: m, prompt: "B", max_tokens: 10}
-"""
+
+
 BRANCH = """
 name: branch
 calls:
   a: {model: m, prompt: "A", max_tokens: 10}
   b: {model: m, prompt: "B", when: "{{ 'go' in a.text }}", max_tokens: 10}
 output: "{{ b.text or a.text }}"
-"""
-SCHEMA = """
-name: schema
-calls:
-  a: {model: m, prompt: "A", max_tokens: 10, json_schema: {type: object}}
 """
 
 
@@ -134,62 +113,6 @@ def test_a_skipped_branch_is_told_and_the_run_goes_on() -> None:
     assert run.output == "stop"
 
 
-def test_a_lost_worker_s_call_continues_elsewhere_with_its_tokens_replayed() -> None:
-    driver = GatewayDriver()
-    driver.submit(CHAIN)
-    first = driver.place("a")
-    driver.generate("a", "half ", tokens=4)
-    driver.end("a", FinishReason.ERROR, "engine died")
-    second = driver.place("a", "w1")
-    assert (second.offset, second.sampling.max_tokens) == (4, 6)
-    assert list(second.prompt_token_ids) == [*first.prompt_token_ids, 1, 1, 1, 1]
-    driver.generate("a", "done", tokens=2)
-    driver.end("a")
-    record = driver.events(CallFinished)[0].record
-    assert (record.text, record.output_tokens, record.attempts) == ("half done", 6, 2)
-
-
-def test_an_aborted_call_is_never_a_success() -> None:
-    driver = GatewayDriver()
-    driver.submit(CHAIN)
-    driver.place("a")
-    driver.end("a", FinishReason.ABORTED)
-    assert driver.events(CallFinished) == []
-    assert driver.last_offer("a").call.attempt == 2
-
-
-def test_structured_output_starts_again_where_it_cannot_be_continued() -> None:
-    driver = GatewayDriver()
-    driver.submit(SCHEMA)
-    driver.place("a")
-    driver.generate("a", '{"x": ', tokens=3)
-    driver.end("a", FinishReason.ERROR, "engine died")
-    (restarted,) = driver.events(CallRestarted)
-    assert restarted.attempt == 2
-    assert driver.place("a").offset == 0
-
-
-def test_attempts_are_bounded_and_the_run_then_fails_with_the_last_error() -> None:
-    driver = GatewayDriver(max_attempts=2)
-    driver.submit(CHAIN)
-    for _ in range(2):
-        driver.place("a")
-        driver.end("a", FinishReason.ERROR, "engine died")
-    run = driver.ended()
-    assert run.outcome is Outcome.FAILED
-    assert "2 attempts failed" in run.reason
-    assert "engine died" in run.reason
-
-
-def test_a_draining_replica_costs_no_attempt() -> None:
-    driver = GatewayDriver(max_attempts=1)
-    driver.submit(CHAIN)
-    driver.place("a")
-    driver.end("a", FinishReason.REPLICA_DRAINING)
-    driver.run_call("a")
-    assert driver.events(CallFinished)[0].record.outcome is Outcome.SUCCEEDED
-
-
 def test_a_failed_call_ends_its_run_and_aborts_its_siblings() -> None:
     driver = GatewayDriver()
     driver.submit(TWO)
@@ -209,15 +132,6 @@ def test_a_cancelled_run_is_taken_back_from_the_queue_and_from_the_engine() -> N
     assert [withdraw.call_id for withdraw in driver.of(Withdraw)] == ["run/b"]
     run = driver.ended()
     assert (run.outcome, run.reason) == (Outcome.CANCELLED, "enough")
-
-
-def test_an_assignment_that_comes_after_the_end_is_released() -> None:
-    driver = GatewayDriver()
-    driver.submit(TWO)
-    driver.feed(CancelRequested("run", ""))
-    driver.assign("a")
-    assert driver.of(Start) == []
-    assert driver.of(Release)[-1].call_id == "run/a"
 
 
 def test_a_lost_run_that_shall_fail_ends_at_once() -> None:
@@ -252,14 +166,6 @@ def test_a_late_run_ends_expired_at_the_multiple_of_its_deadline() -> None:
     assert driver.ended().outcome is Outcome.EXPIRED
 
 
-def test_a_new_router_is_offered_every_call_that_is_not_placed() -> None:
-    driver = GatewayDriver()
-    driver.submit(TWO)
-    driver.place("a")
-    offered = [action.call.call_id for action in driver.feed(RouterJoined()) if isinstance(action, Offer)]
-    assert offered == ["run/b"]
-
-
 def test_a_fenced_run_ends_silently_and_its_engine_work_stops() -> None:
     driver = GatewayDriver()
     driver.submit(CHAIN)
@@ -282,15 +188,6 @@ def test_max_tokens_is_cut_to_what_the_context_leaves() -> None:
     driver = GatewayDriver(prompt_tokens=60)
     driver.submit(CHAIN)
     assert driver.last_offer("a").call.max_tokens == 4
-
-
-def test_tokens_with_a_gap_are_not_taken() -> None:
-    driver = GatewayDriver()
-    driver.submit(CHAIN)
-    start = driver.place("a")
-    driver.generate("a", "x", tokens=2)
-    driver.generate("a", "y", tokens=2)
-    assert driver.last_offer("a").call.attempt == start.attempt + 1
 
 
 def test_a_call_s_start_and_figures_are_told() -> None:

@@ -1,20 +1,18 @@
+"""How the provisioner keeps workers alive, tells the plan and sets replicas aside."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from provisioner_cores import bring_up, core_of, only, without_plan, worker
 
-from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
 from catenary.core.provisioner.events import (
     AcquireRequested,
     Granted,
     LoadModel,
     ProcessEnded,
     ProcessStarted,
-    ProvisionerAction,
-    PublishPlan,
     Refused,
     ReleaseRequested,
     ReserveReplica,
@@ -26,40 +24,9 @@ from catenary.core.provisioner.events import (
     WorkerServing,
 )
 from catenary.core.provisioner.settings import Backoff
-from catenary.model.plan import AcceleratorSlot, PlannedWorker, WantedWorker, WorkerPhase
-from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
+from catenary.model.plan import AcceleratorSlot, WantedWorker, WorkerPhase
+from catenary.model.worker import Replica, ReplicaState, Worker
 from catenary.policy.provisioning.static import wanted_workers
-
-TICK_S = 0.25
-
-
-def worker(
-    name: str = "w0", state: ReplicaState = ReplicaState.AWAKE, generation: int = 1, reserved: bool = False
-) -> Worker:
-    calls = (ResidentCall("r/c", 1, 1, 3, 5, True),)
-    replica = Replica("small", state, generation, 16, calls=calls, reserved=reserved, error="out of memory")
-    return Worker(name, f"{name}:1", 1, (replica,))
-
-
-def core_of(*names: str, **changes: object) -> ProvisionerCore:
-    wanted = [WantedWorker(name, ("small",)) for name in names]
-    return ProvisionerCore(wanted, ProvisionerSettings(**changes), 0.0)  # type: ignore[arg-type]
-
-
-def only(core: ProvisionerCore, now: float = 0.0) -> PlannedWorker:
-    (planned,) = core.plan(now).workers
-    return planned
-
-
-def without_plan(actions: list[ProvisionerAction]) -> list[ProvisionerAction]:
-    return [action for action in actions if not isinstance(action, PublishPlan)]
-
-
-def bring_up(core: ProvisionerCore, now: float, attempt: int = 1, name: str = "w0") -> None:
-    core.handle(Tick(), now)
-    core.handle(ProcessStarted(name, attempt, 100 + attempt), now)
-    core.handle(WorkerServing(name, attempt, f"{name}:1"), now)
-    core.handle(SnapshotArrived(attempt, worker(name)), now)
 
 
 def test_a_model_that_was_never_loaded_is_no_error() -> None:
@@ -249,83 +216,6 @@ def test_external_workers_join_and_leave_by_themselves() -> None:
     assert without_plan(core.handle(Tick(), 6.0)) == []
     assert [(w.worker_id, w.address) for w in core.plan(6.0).workers] == [("w0", "")]
     assert without_plan(core.handle(StopRequested(), 7.0)) == []
-
-
-@dataclass
-class World:
-    """Processes as the core's actions make them, and the rules that no sequence of events may break."""
-
-    core: ProvisionerCore
-    alive: dict[str, int] = field(default_factory=dict)
-    started: dict[str, int] = field(default_factory=dict)
-    ended_at: dict[str, float] = field(default_factory=dict)
-    stopping: bool = False
-
-    def apply(self, actions: list[ProvisionerAction], now: float) -> None:
-        for action in actions:
-            if isinstance(action, StartWorker):
-                assert action.worker_id not in self.alive, "two processes of one worker"
-                assert action.attempt == self.started.get(action.worker_id, 0) + 1
-                assert not self.stopping
-                if action.worker_id in self.ended_at:
-                    waited_s = now - self.ended_at[action.worker_id]
-                    assert 0.5 - 1e-9 <= waited_s <= 8.0 + TICK_S + 1e-9
-                self.alive[action.worker_id] = self.started[action.worker_id] = action.attempt
-            elif isinstance(action, StopWorker):
-                assert self.alive[action.worker_id] == action.attempt
-
-    def end(self, name: str, now: float) -> None:
-        attempt = self.alive.pop(name)
-        self.ended_at[name] = now
-        self.apply(self.core.handle(ProcessEnded(name, attempt, "x"), now), now)
-
-
-steps = st.lists(
-    st.tuples(
-        st.sampled_from(["wait", "end", "serve", "snapshot", "dead", "stale", "acquire"]),
-        st.sampled_from(["w0", "w1"]),
-        st.integers(1, 200),
-    ),
-    max_size=60,
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(steps, st.booleans())
-def test_no_sequence_of_events_gives_two_processes_of_one_worker(
-    script: list[tuple[str, str, int]], stops: bool
-) -> None:
-    core = core_of("w0", "w1", backoff_s=0.5, max_backoff_s=8.0, start_timeout_s=20.0, unresponsive_s=5.0, stable_s=9.0)
-    world, now = World(core), 0.0
-    for what, name, amount in script:
-        attempt = world.alive.get(name, 0)
-        match what:
-            case "wait":
-                for _ in range(amount):
-                    now += TICK_S
-                    world.apply(core.handle(Tick(), now), now)
-            case "end" if attempt:
-                world.end(name, now)
-            case "serve" if attempt:
-                core.handle(WorkerServing(name, attempt, "h:1"), now)
-            case "snapshot":
-                world.apply(core.handle(SnapshotArrived(attempt, worker(name)), now), now)
-            case "dead":
-                dead = worker(name, ReplicaState.DEAD, amount)
-                world.apply(core.handle(SnapshotArrived(attempt, dead), now), now)
-            case "stale":
-                world.apply(core.handle(ProcessEnded(name, attempt - 1, "late"), now), now)
-            case "acquire":
-                world.apply(core.handle(AcquireRequested("small", name), now), now)
-    if stops:
-        world.stopping = True
-        world.apply(core.handle(StopRequested(), now), now)
-    for name in list(world.alive):
-        world.end(name, now)
-    for _ in range(80):
-        now += TICK_S
-        world.apply(core.handle(Tick(), now), now)
-    assert set(world.alive) == (set() if stops else {"w0", "w1"})
 
 
 @pytest.mark.parametrize("count", [1, 3])

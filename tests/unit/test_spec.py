@@ -1,47 +1,17 @@
+"""How a specification is read, and what is said of each mistake in it."""
+
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+from specs import REVIEW, problems, spec
 
-from catenary.model.spec import SpecError, bind_inputs, compile_workflow, load_workflow, parse_workflow
+from catenary.model.spec import SpecError, compile_workflow, load_workflow, parse_workflow
 from catenary.model.workflow import Call, InputType, Limits, OnMiss, Sampling, Slo, Workflow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "review_article.yaml"
-REVIEW = """
-name: review-article
-slo: {deadline: 8s, attainment: 0.95, on_miss: finish}
-inputs: {article: string, languages: list}
-calls:
-  outline:   {model: small, prompt: "Outline:\\n{{ inputs.article }}", max_tokens: 96}
-  critique:  {model: large, prompt: "Criticise:\\n{{ outline.text }}", max_tokens: 160}
-  facts:     {model: small, prompt: "List the facts:\\n{{ inputs.article }}", max_tokens: 96}
-  rewrite:
-    model: large
-    when: "{{ 'weak' in critique.text }}"
-    prompt: "Rewrite with {{ critique.text }} and {{ facts.text }}"
-  translate:
-    model: small
-    for_each: "{{ inputs.languages }}"
-    max_items: 8
-    prompt: "To {{ item }}: {{ rewrite.text or outline.text }}"
-output: "{{ translate | map(attribute='text') | list }}"
-"""
-
-
-def spec(**changes: Any) -> dict[str, Any]:
-    call = {"model": "m", "prompt": "hi", **changes}
-    return {"name": "w", "calls": {"a": {key: value for key, value in call.items() if value is not ...}}}
-
-
-def problems(data: dict[str, Any] | str, limits: Limits | None = None, models: set[str] | None = None) -> list[str]:
-    try:
-        workflow = load_workflow(data, limits) if isinstance(data, str) else parse_workflow(data, limits)
-        compile_workflow(workflow, limits, models)
-    except SpecError as error:
-        return str(error).splitlines()
-    return []
 
 
 def test_reads_the_workflow_of_the_design() -> None:
@@ -201,39 +171,6 @@ def test_mistakes_outside_calls_have_their_own_messages(data: dict[str, Any], me
     assert any(line.startswith(message) for line in problems(data)), problems(data)
 
 
-def chain(number: int) -> dict[str, Any]:
-    calls = {f"c{n}": {"model": "m", "prompt": f"{{{{ c{n - 1}.text }}}}" if n else "x"} for n in range(number)}
-    return {"name": "w", "calls": calls}
-
-
-def test_bounds_are_named() -> None:
-    assert problems(chain(20), Limits(max_calls=19)) == ["calls: has 20 calls, over max_calls 19"]
-    [depth] = problems(chain(20), Limits(max_depth=19))
-    assert depth.startswith("calls: the longest chain has 20 calls, over max_depth 19: c0 -> c1")
-    [size] = problems(spec(prompt="x" * 11), Limits(max_template_bytes=10))
-    assert size == "calls.a.prompt: is over 10 bytes (max_template_bytes)"
-    [fixed] = problems(spec(prompt="x" * 11), Limits(max_prompt_bytes=10))
-    assert fixed == "calls.a: the prompt's fixed text has 11 bytes, over 10 (max_prompt_bytes)"
-    [whole] = problems(spec(prompt="x" * 100), Limits(max_spec_bytes=50))
-    assert whole.startswith("workflow: has 1")
-    [text] = problems(REVIEW, Limits(max_spec_bytes=50))
-    assert text == "workflow: is over 50 bytes (max_spec_bytes)"
-
-
-def test_the_templates_of_a_workflow_are_bounded_together() -> None:
-    data = {"name": "w", "calls": {f"c{n}": {"model": "m", "prompt": "{{ 1 }}" * 700} for n in range(8)}}
-    [problem] = problems(data)
-    assert "templates have more than 8,192 tokens together" in problem
-
-
-def test_a_cycle_is_named() -> None:
-    data = chain(3)
-    data["calls"]["c0"]["prompt"] = "{{ c2.text }}"
-    data["calls"]["d"] = {"model": "m", "prompt": "{{ c1.text }}"}
-    [problem] = problems(data)
-    assert problem.partition(": cycle: ")[2] in ("c0 -> c1 -> c2 -> c0", "c1 -> c2 -> c0 -> c1", "c2 -> c0 -> c1 -> c2")
-
-
 def test_a_map_is_a_list_of_results() -> None:
     data = spec(for_each="{{ [1, 2] }}")
     data["output"] = "{{ a.text }}"
@@ -255,85 +192,3 @@ def test_direct_workflows_are_checked_like_those_from_yaml() -> None:
     assert "calls.a.max_tokens: must be an integer of 1 to 32768, is '7'" in str(error.value)
     assert "calls.a: appears twice" in str(error.value)
     assert "calls.5: 5 is no name" in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "workflow: must be a mapping, is null"),
-        ("[]", "workflow: must be a mapping, is a list"),
-        ("a: *x", "line 1: YAML anchors and aliases are not supported; write the value out"),
-        ("a: &x [1]\nb: [*x, *x]", "line 1: YAML anchors and aliases are not supported; write the value out"),
-        ("name: w\ncalls:\n  a: {}\n  a: {}", "line 4: key 'a' appears twice"),
-        ("%TAG ! x:\n---\na: 1", "line 1: YAML directives are not supported; remove the line"),
-        ("a: !!python/name:os.system x", "line 1: YAML tag 'tag:yaml.org,2002:python/name:os.system' is not supported"),
-        ("a: [", "line "),
-        ("1: 2", "line 1: a key must be a text, is 1; put it in quotes"),
-        ("? [a]\n: b", "line 1: a key must be a text"),
-        ("a: 1\n---\nb: 2", "line 2: only one YAML document is supported"),
-        ("[" * 5000, "line 1: is nested more than 24 deep"),
-        ("a: [" + "1," * 30000 + "]", "line 1: the text has more than 20,480 YAML nodes"),
-        ("a: '\ud800'", "workflow: holds a lone surrogate"),
-        ("a: '\x00'", "workflow: is no YAML"),
-    ],
-)
-def test_refuses_yaml_beyond_plain_values(text: str, message: str) -> None:
-    assert problems(text)[0].startswith(message)
-
-
-def test_refuses_bytes_that_are_no_utf8() -> None:
-    with pytest.raises(SpecError, match="workflow: is no UTF-8 text: wrong byte at offset 6"):
-        load_workflow(b"name: \xff")
-
-
-def test_yaml_words_stay_text() -> None:
-    workflow = load_workflow("name: on\ndescription: yes\ncalls: {no: {model: 1.5.2, prompt: 2024-01-01}}")
-    assert (workflow.name, workflow.description, workflow.calls[0].name) == ("on", "yes", "no")
-    assert workflow.calls[0].prompt == "2024-01-01"
-
-
-def bind(types: dict[str, str], inputs: dict[str, Any], limits: Limits | None = None) -> dict[str, Any]:
-    compiled = compile_workflow(parse_workflow({**spec(), "inputs": types}))
-    return bind_inputs(compiled, inputs, limits or Limits())
-
-
-def test_inputs_are_bound_by_type() -> None:
-    inputs = {"t": "x", "n": 3.0, "b": True, "l": [1.0, "y"], "o": {"k": 2.5}, "z": None}
-    types = {"t": "string", "n": "number", "b": "boolean", "l": "list", "o": "object", "z": "any"}
-    bound = bind(types, inputs)
-    assert bound == inputs
-    assert isinstance(bound["n"], int)
-
-
-@pytest.mark.parametrize(
-    ("types", "inputs", "message"),
-    [
-        ({"x": "string"}, {}, "inputs.x: is missing; must be a string"),
-        ({"x": "string"}, {"x": 1}, "inputs.x: must be a string, is number"),
-        ({"x": "number"}, {"x": True}, "inputs.x: must be a number, is boolean"),
-        ({"x": "list"}, {"x": None}, "inputs.x: must be a list, is null"),
-        ({"x": "any"}, {"x": 1, "y": 2}, "inputs.y: unknown input 'y'; known: x"),
-        ({"x": "any"}, {"x": float("nan")}, "inputs.x: holds nan, which is no JSON number"),
-        ({"x": "any"}, {"x": "\ud800"}, "inputs.x: holds a lone surrogate"),
-        ({"x": "any"}, {"x": 1 << 60}, "inputs.x: holds an integer over 2\\*\\*53"),
-        ({"x": "any"}, {"x": {1: 2}}, "inputs.x: has a key that is no text"),
-        ({"x": "any"}, {"x": object()}, "inputs.x: holds a object"),
-    ],
-)
-def test_wrong_inputs_are_refused(types: dict[str, str], inputs: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpecError, match=message):
-        bind(types, inputs)
-
-
-def test_deep_and_large_inputs_are_refused() -> None:
-    deep: list[Any] = []
-    for _ in range(30):
-        deep = [deep]
-    with pytest.raises(SpecError, match=r"inputs\.x: is nested more than 24 deep"):
-        bind({"x": "any"}, {"x": deep})
-    endless: list[Any] = []
-    endless.append(endless)
-    with pytest.raises(SpecError, match="over 4,194,304 bytes together"):
-        bind({"x": "any"}, {"x": endless})
-    with pytest.raises(SpecError, match="over 100 bytes together"):
-        bind({"x": "any"}, {"x": "y" * 101}, Limits(max_inputs_bytes=100))

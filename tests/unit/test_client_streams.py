@@ -1,0 +1,125 @@
+"""Streams that break, and what the client takes up again, from the same gateway or another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+from client_runs import QUICK, SPEC, events_of, text_of
+from fake_gateway import RUN, Break, FakeGateway, Hold, dead_address, good_run, serving
+
+from catenary.client import CatenaryError, Client
+from catenary.v1 import gateway_service_pb2 as pb
+
+
+async def test_a_broken_stream_is_taken_up_after_the_last_event(gateway: FakeGateway) -> None:
+    whole = good_run()
+    gateway.scripts = [[*whole[:6], Break()], [*whole[6:]]]
+    async with Client(gateway.address, reattach=QUICK) as client:
+        events = await events_of(client)
+    (watch,) = gateway.sent(pb.WatchRunRequest)
+    assert (watch.run_id, watch.after_sequence, watch.stream_tokens) == (RUN, 3, True)
+    assert text_of(events, "outline") == "a b c"
+    assert len(events) == len(whole)
+
+
+async def test_what_a_new_stream_repeats_is_passed_on_once(gateway: FakeGateway) -> None:
+    whole = good_run()
+    gateway.scripts = [[*whole[:7], Break()], whole]
+    async with Client(gateway.address, reattach=QUICK) as client:
+        events = await events_of(client)
+    assert len(events) == len(whole)
+    assert (text_of(events, "outline"), text_of(events, "facts")) == ("a b c", "d e")
+
+
+async def test_tokens_lost_with_a_stream_come_from_the_finished_call(gateway: FakeGateway) -> None:
+    whole = good_run()
+    gateway.scripts = [[*whole[:4], Break()], whole[6:]]
+    async with Client(gateway.address, reattach=QUICK) as client:
+        events = await events_of(client)
+    assert (text_of(events, "outline"), text_of(events, "facts")) == ("a b c", "d e")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [Break(None), Break(grpc.StatusCode.INTERNAL), Break(grpc.StatusCode.RESOURCE_EXHAUSTED, "READER_TOO_SLOW")],
+    ids=["without a status", "by the transport", "as too slow a reader"],
+)
+async def test_a_stream_that_ends_early_is_taken_up(gateway: FakeGateway, end: Break) -> None:
+    whole = good_run()
+    gateway.scripts = [[*whole[:2], end], whole[2:]]
+    async with Client(gateway.address, reattach=QUICK) as client:
+        assert len(await events_of(client)) == len(whole)
+
+
+async def test_taking_up_again_is_bounded(gateway: FakeGateway) -> None:
+    gateway.scripts = [[*good_run()[:2], Break()], *([[Break()]] * 20)]
+    async with Client(gateway.address, reattach=QUICK) as client:
+        with pytest.raises(CatenaryError) as caught:
+            await events_of(client)
+    assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+    assert len(gateway.sent(pb.WatchRunRequest)) == QUICK.attempts - 1
+
+
+async def test_streams_that_only_repeat_are_no_progress(gateway: FakeGateway) -> None:
+    start = good_run()[:2]
+    gateway.scripts = [[*start, Break()]] * 20
+    async with Client(gateway.address, reattach=QUICK) as client:
+        with pytest.raises(CatenaryError):
+            await events_of(client)
+    assert len(gateway.sent(pb.WatchRunRequest)) == QUICK.attempts - 1
+
+
+async def test_another_gateway_takes_over_and_gets_the_same_run_id(gateway: FakeGateway) -> None:
+    dead = dead_address()
+    gateway.scripts = [good_run()]
+    async with Client([dead, gateway.address]) as client:
+        run = await client.run(SPEC)
+        assert (await client.get(run.run_id)).workflow == "review"
+    (request,) = gateway.sent(pb.SubmitWorkflowRequest)
+    assert request.run_id == run.run_id
+
+
+async def test_a_submission_that_broke_before_its_first_event_is_repeated_elsewhere(gateway: FakeGateway) -> None:
+    with serving(FakeGateway()) as first:
+        first.scripts = [[Break()]]
+        gateway.scripts = [good_run()]
+        async with Client([first.address, gateway.address], reattach=QUICK) as client:
+            run = await client.run(SPEC)
+        assert run.succeeded
+        sent = [*first.sent(pb.SubmitWorkflowRequest), *gateway.sent(pb.SubmitWorkflowRequest)]
+        assert [request.run_id for request in sent] == [run.run_id] * 2
+
+
+async def test_no_gateway_at_all_names_the_addresses() -> None:
+    dead = dead_address()
+    async with Client(dead) as client:
+        for attempt in (client.run(SPEC), client.models()):
+            with pytest.raises(CatenaryError, match=f"no gateway at {dead}") as caught:
+                await attempt
+            assert caught.value.unreachable
+
+
+async def test_leaving_a_run_breaks_its_stream_and_cancels_it(gateway: FakeGateway) -> None:
+    gateway.scripts = [[*good_run()[:2], Hold()]]
+    async with Client(gateway.address) as client:
+        async with await client.submit(SPEC, run_id=RUN) as handle:
+            await anext(handle)
+        assert await asyncio.to_thread(gateway.left.acquire, timeout=5)
+    assert [request.run_id for request in gateway.sent(pb.CancelRunRequest)] == [RUN]
+
+
+@pytest.mark.parametrize(("detach", "cancels"), [(False, 1), (True, 0)])
+async def test_leaving_a_run_taken_up_again_cancels_it_unless_detached(
+    gateway: FakeGateway, detach: bool, cancels: int
+) -> None:
+    whole = good_run()
+    gateway.scripts = [[*whole[:2], Break()], [whole[2], Hold()]]
+    async with (
+        Client(gateway.address, reattach=QUICK) as client,
+        await client.submit(SPEC, run_id=RUN, detach=detach) as handle,
+    ):
+        for _ in range(3):
+            await anext(handle)
+    assert len(gateway.sent(pb.CancelRunRequest)) == cancels
