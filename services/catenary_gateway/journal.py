@@ -41,6 +41,7 @@ class RunJournal:
     def __init__(
         self,
         store: RunStore,
+        owner: str,
         limit: int,
         on_stored: Callable[[str, int], None],
         on_fenced: Callable[[str], None],
@@ -51,6 +52,7 @@ class RunJournal:
         has lost a part, with its epoch and the number of events that were stored; ``on_latency`` gets the seconds of an
         append."""
         self._store = store
+        self._owner = owner
         self._limit = limit
         self._on_stored = on_stored
         self._on_fenced = on_fenced
@@ -152,6 +154,7 @@ class RunJournal:
             header=pending.header if final else None,
             final=final,
             num_stored=pending.num_stored,
+            owner=self._owner,
         )
         future.add_done_callback(lambda done: self._sent(run_id, pending, sent, final, done))
 

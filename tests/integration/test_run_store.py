@@ -109,6 +109,21 @@ async def test_what_a_store_has_lost_of_a_run_its_owner_brings_back(redis: Redis
     assert unfinished.request == b"request"
 
 
+async def test_of_two_owners_that_were_given_one_epoch_the_stored_one_stays(redis: Redis, runs: RunStore) -> None:
+    """The power failed after g1 had taken the run over; g2 took it from g0 again before g1 wrote."""
+    await runs.create("r", "g0", 1, "d", b"h", b"request", [b"1"])
+    assert await runs.take_over("r", "g1", 1, 2) is True
+    await redis.hset("catenary:{runs}:run:r", mapping={"owner": "g0", "epoch": "1"})
+    assert await runs.take_over("r", "g2", 1, 2) is True
+    assert await runs.append("r", 2, [b"of g1"], num_stored=1, owner="g1") is False
+    assert await runs.restore("r", "g1", 2, "d", b"h", b"request", [b"1", b"of g1"], 5.0) is False
+    assert await runs.append("r", 2, [b"of g2"], num_stored=1, owner="g2") is True
+    assert await runs.events("r") == [b"1", b"of g2"]
+    stored = await runs.get("r")
+    assert stored is not None
+    assert (stored.owner, stored.epoch) == ("g2", 2)
+
+
 async def test_a_run_with_a_later_owner_or_an_end_is_not_brought_back(runs: RunStore) -> None:
     await runs.create("taken", "g0", 1, "d", b"h")
     await runs.take_over("taken", "g1", 1, 2)

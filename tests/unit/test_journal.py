@@ -28,6 +28,7 @@ class ForgetfulStore:
         header: bytes | None = None,
         final: bool = False,
         num_stored: int | None = None,
+        owner: str = "",
     ) -> asyncio.Future[bool]:
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         answer = self.answers.pop(0) if self.answers else True
@@ -46,7 +47,12 @@ class Opened:
         self.fenced: list[str] = []
         self.restored: list[tuple[int, int]] = []
         self.journal = RunJournal(
-            cast(RunStore, self.store), 100, lambda _, last: self.stored.append(last), self.fenced.append, self.restore
+            cast(RunStore, self.store),
+            "g:1",
+            100,
+            lambda _, last: self.stored.append(last),
+            self.fenced.append,
+            self.restore,
         )
         self.journal.open(RUN, 3, num_stored=1)
 

@@ -1,4 +1,5 @@
-"""Scripts on runs. Each is atomic, takes its time from the server and compares the owner's epoch.
+"""Scripts on runs. Each is atomic, takes its time from the server and compares the owner and its epoch: after a loss of
+power that took a take-over with it, two owners may have been given the same epoch, of which the store keeps one.
 
 Times in the index and the expiries are microseconds since 1970 of the server's clock.
 """
@@ -59,16 +60,18 @@ return {1, ARGV[4], ARGV[2], ARGV[3]}
 )
 
 # KEYS: run, events, expiries.
-# ARGV: run_id, epoch, ttl_ms ('' unless final), has header, header, events already stored (-1: unknown), event...
+# ARGV: run_id, epoch, ttl_ms ('' unless final), has header, header, events already stored (-1: unknown),
+#       owner ('': any of this epoch), event...
 APPEND = Script(
     _NOW
     + _OWNED
     + """
-local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'owner')
+local epoch = have[1]
 if ARGV[6] ~= '-1' and (not epoch or tonumber(epoch) < tonumber(ARGV[2])) then
   return redis.error_reply('BEHIND epoch ' .. (epoch or 'none') .. ' is stored, the writer has ' .. ARGV[2])
 end
-if epoch ~= ARGV[2] then return 0 end
+if epoch ~= ARGV[2] or (ARGV[7] ~= '' and have[2] ~= ARGV[7]) then return 0 end
 local skip = 0
 if ARGV[6] ~= '-1' then
   local stored = redis.call('LLEN', KEYS[2])
@@ -78,12 +81,12 @@ if ARGV[6] ~= '-1' then
   skip = stored - tonumber(ARGV[6])
 end
 local first = redis.call('EXISTS', KEYS[2]) == 0
-for i = 7 + skip, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
+for i = 8 + skip, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[i]) end
 if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'header', ARGV[5]) end
 if ARGV[3] ~= '' then
   redis.call('HSET', KEYS[1], 'final', '1')
   redis.call('HDEL', KEYS[1], 'request')
-  disown(redis.call('HGET', KEYS[1], 'owner'), ARGV[1])
+  disown(have[2], ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
   redis.call('ZADD', KEYS[3], string.format('%.0f', now_us() + tonumber(ARGV[3]) * 1000), ARGV[1])
@@ -103,6 +106,7 @@ RESTORE = Script(
     + """
 local have = redis.call('HMGET', KEYS[1], 'epoch', 'owner', 'final')
 if have[3] or (have[1] and tonumber(have[1]) > tonumber(ARGV[3])) then return 0 end
+if have[1] == ARGV[3] and have[2] ~= ARGV[2] then return 0 end
 if have[2] then disown(have[2], ARGV[1]) end
 local now = now_us()
 redis.call('HSET', KEYS[1], 'owner', ARGV[2], 'epoch', ARGV[3], 'spec_digest', ARGV[4], 'header', ARGV[5],

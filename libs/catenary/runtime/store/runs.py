@@ -108,12 +108,14 @@ class RunStore:
         header: bytes | None = None,
         final: bool = False,
         num_stored: int | None = None,
+        owner: str = "",
     ) -> asyncio.Future[bool]:
         """Append events and replace the header, in this loop turn's pipeline.
 
         ``num_stored`` is the number of events before these; with it an append may be repeated after StoreUnavailable:
         events already there are passed over, and it fails with StoreBehind where the store has lost some that it
-        acknowledged: ``restore`` brings them back. The future is False where another epoch owns the run or it is gone.
+        acknowledged: ``restore`` brings them back. The future is False where the run is gone, or belongs to another
+        epoch or to another than ``owner`` (empty: whoever has this epoch).
         """
         return self._writer.submit_script(
             APPEND,
@@ -124,6 +126,7 @@ class RunStore:
             0 if header is None else 1,
             header or b"",
             -1 if num_stored is None else num_stored,
+            owner,
             *events,
             parse=bool,
         )
@@ -140,7 +143,7 @@ class RunStore:
         age_s: float,
     ) -> asyncio.Future[bool]:
         """Write an unfinished run as its owner knows it over what the store has left of it; ``age_s`` since its
-        submission. The future is False where it has ended or a later epoch owns it."""
+        submission. The future is False where it has ended, or a later epoch or another owner of this one has it."""
         return self._writer.submit_script(
             RESTORE,
             (_PREFIX + run_id, _INDEX, _EXPIRIES, f"{_PREFIX}{run_id}:events"),
