@@ -184,4 +184,4 @@ def _allocator(config: Config) -> Allocator | None:
         attainment=config.gateway.default_attainment,
     )
     bounds = {name: Bounds(model.min_awake, model.max_awake, model.keep_warm) for name, model in config.models.items()}
-    return Allocator(PLANNERS[settings.policy], plan, Outlook({}, bounds), clock.now())
+    return Allocator(PLANNERS[settings.policy], plan, Outlook({}, bounds))

@@ -65,7 +65,7 @@ def replica_sets(draw: st.DrawFn) -> list[ReplicaLoad]:
         load = ReplicaLoad(f"w{number}", f"w{number}:1", "m", 8, draw(st.integers(0, 2)))
         for place in range(draw(st.integers(0, load.max_num_seqs + load.lookahead))):
             call = draw(queued_calls(f"{number}/{place}"))
-            load.residents[call.call_id] = Resident(call, NOW - 1, NOW + 30, NOW + draw(seconds))
+            load.residents[call.call_id] = Resident(call, NOW + 30, NOW + draw(seconds))
         load.prefixes = dict.fromkeys(draw(st.lists(st.integers(0, 5), max_size=5)))
         found.append(load)
     return found

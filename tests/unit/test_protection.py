@@ -25,7 +25,7 @@ def call(name: str, latest_finish: float = 100.0, **changes: bool) -> QueuedCall
 
 
 def replica(name: str, *residents: QueuedCall, seats: int = 2) -> ReplicaLoad:
-    held = {one.call_id: Resident(one, 0.0, 30.0, 1.0) for one in residents}
+    held = {one.call_id: Resident(one, 30.0, 1.0) for one in residents}
     return ReplicaLoad(name, "address", "m", seats, 0, held)
 
 

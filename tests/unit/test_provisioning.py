@@ -44,7 +44,7 @@ class Bench:
     runs: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.allocator = Allocator(PLANNERS[self.policy], self.settings, Outlook(dict(PROFILES), self.bounds), 0.0)
+        self.allocator = Allocator(PLANNERS[self.policy], self.settings, Outlook(dict(PROFILES), self.bounds))
         self.workers = {f"w{i}": _worker(f"w{i}", "x" if i < 3 else "y") for i in range(6)}
 
     def play(self, until_s: float, rate: Callable[[str, float], float]) -> None:

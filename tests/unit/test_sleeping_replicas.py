@@ -102,7 +102,7 @@ class Script:
 def provisioner(script: Script, **plan: float) -> ProvisionerCore:
     settings = PlanSettings(hysteresis_s=0.0, **plan)  # type: ignore[arg-type]
     profiles = {name: replace(PROFILE, model=name) for name in ("x", "y")}
-    allocator = Allocator(script, settings, Outlook(profiles, {}), 0.0)
+    allocator = Allocator(script, settings, Outlook(profiles, {}))
     return ProvisionerCore([WantedWorker("w0", ("x", "y"))], ProvisionerSettings(policy="risk"), 0.0, allocator)
 
 

@@ -47,7 +47,6 @@ class Resident:
     """A call placed on a replica. ``expected_finish`` is re-estimated as snapshots show its tokens."""
 
     call: QueuedCall
-    placed_at: float
     expires_at: float
     expected_finish: float
     output_tokens: int = 0
@@ -92,7 +91,6 @@ class PoolState:
     num_running: int = 0
     num_queued: int = 0
     queued_work_s: float = 0.0
-    running_work_s: float = 0.0
     num_starting: int = 0
     ready_in_s: float = 0.0
     interference: float = 1.0

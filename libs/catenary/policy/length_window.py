@@ -36,10 +36,6 @@ class LengthWindow:
     def __len__(self) -> int:
         return len(self._ratios)
 
-    def samples(self) -> list[tuple[Features, int]]:
-        """Oldest first."""
-        return [(features, tokens) for features, tokens, _ in self._samples]
-
     def add(self, features: Features, tokens: int) -> None:
         if len(self._samples) == WINDOW:
             del self._ratios[bisect.bisect_left(self._ratios, self._samples.popleft()[2])]

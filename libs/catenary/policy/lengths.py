@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
 
 from catenary.model.lengths import LengthEstimate
 from catenary.model.workflow import Sampling
@@ -53,10 +52,6 @@ class LengthModel:
         """Whether enough lengths of the call were seen to estimate by."""
         window = self._windows.get((version, call, 0))
         return window is not None and len(window) >= ENOUGH
-
-    def learned(self) -> Iterable[tuple[Key, Sequence[tuple[Features, int]]]]:
-        """What is known of each key, oldest length first, for keeping over restarts: ``observe`` takes it back in."""
-        return [(key, window.samples()) for key, window in self._windows.items()]
 
     def estimate(
         self,

@@ -76,11 +76,6 @@ class EngineModel:
         """Share of the KV cache in use, 0..1; 0 where it is not bounded."""
         return (self._context + self._segment.decoding * self._segment.done) / self._kv_capacity
 
-    @property
-    def kv_free_tokens(self) -> float:
-        """Tokens not yet promised to an admitted call; infinite where the cache is not bounded."""
-        return self._kv_capacity - self._kv_reserved
-
     def __contains__(self, call_id: Hashable) -> bool:
         return call_id in self._live
 

@@ -43,7 +43,7 @@ class SimProvisioner:
     ) -> None:
         section = scenario.provisioner
         outlook = Outlook(dict(profiles), section.bounds())
-        allocator = Allocator(PLANNERS[section.policy], section.settings(), outlook, 0.0)
+        allocator = Allocator(PLANNERS[section.policy], section.settings(), outlook)
         settings = ProvisionerSettings(
             external=True,
             unresponsive_s=FOREVER_S,

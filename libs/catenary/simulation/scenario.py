@@ -117,7 +117,6 @@ class Delays(Section):
     pools_interval_s: Positive = 0.1
     backlog_interval_s: Positive = 0.25
     snapshot_delay_s: Seconds = 0.0
-    liveness_s: Seconds = 3.0
 
 
 class ModelBounds(Section):

@@ -44,7 +44,7 @@ class SlackRouter(RequestRouter):  # type: ignore[misc]
         decision = slack_aware(call, loads, context)
         if decision.worker_id is None:
             return [candidate_replicas]
-        placed = Resident(call, now, now + FORGET_S, decision.expected_finish)
+        placed = Resident(call, now + FORGET_S, decision.expected_finish)
         self._load(decision.worker_id).residents[call.call_id] = placed
         return [[by_id[decision.worker_id]]]
 

@@ -46,7 +46,7 @@ class Allocator:
     The steps follow from what the worker shows, so that a lost command or a restarted provisioner changes nothing.
     """
 
-    def __init__(self, planner: Planner, settings: PlanSettings, outlook: Outlook, now: float) -> None:
+    def __init__(self, planner: Planner, settings: PlanSettings, outlook: Outlook) -> None:
         self.outlook = outlook
         self.last = PlanDecision()
         self.num_switches = 0
@@ -55,7 +55,6 @@ class Allocator:
         self._steady = Steadiness(settings.hysteresis_s)
         self._places: dict[str, _Place] = {}
         self._switched: dict[tuple[str, str], float] = {}
-        self._began = now
 
     def plan(
         self, workers: Iterable[Worker], now: float, released: Mapping[str, Sequence[str]] | None = None

@@ -66,7 +66,7 @@ class Pool:
 
     def reserve(self, call: QueuedCall, worker_id: str, expected_finish: float, now: float) -> ReplicaLoad:
         load = self.replicas[worker_id]
-        resident = Resident(call, now, now + self.settings.reservation_ttl_s, expected_finish, seen_at=now)
+        resident = Resident(call, now + self.settings.reservation_ttl_s, expected_finish, seen_at=now)
         load.residents[call.call_id] = resident
         self._promised.append(resident)
         self.placed[call.call_id] = load
@@ -156,11 +156,6 @@ class Pool:
     def state(self, now: float) -> PoolState:
         waiting = self.queue.calls() + self.late.calls()
         queued = sum(self.predicted_s(call, call.output.mean) for call in waiting)
-        running = sum(
-            max(0.0, resident.expected_finish - now)
-            for load in self.replicas.values()
-            for resident in load.residents.values()
-        )
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
         away = self.away.current(now)
@@ -175,7 +170,6 @@ class Pool:
             num_running=len(self.placed),
             num_queued=self.num_queued,
             queued_work_s=queued,
-            running_work_s=running,
             num_starting=len(self.starting) + len(away),
             ready_in_s=min(starts, default=0.0),
             interference=self.traffic.interference,
