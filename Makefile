@@ -60,6 +60,7 @@ format: setup  ## Format and sort imports
 
 bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL=1: hours; RESUME=1; TRACES=dir; REAL=csv; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) $(if $(REAL),--real $(abspath $(REAL))) $(if $(KEEP),--keep) $(if $(RESUME),--resume) \
+		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
 
 bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from bench.comparison import add_simulated, compare, jobs_of, missing, read_rows
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="all loads, three seeds")
     parser.add_argument("--systems", nargs="+", help="only these")
     parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
+    parser.add_argument("--seeds", type=int, nargs="+", help="each piece with each of these, one seed after the other")
     parser.add_argument("--real", type=Path, help="instead: arrivals and lengths of this trace of single requests")
     parser.add_argument("--keep", action="store_true", help="keep the rows of earlier measurements")
     parser.add_argument("--resume", action="store_true", help="keep, and measure only what has no row of this commit")
@@ -37,6 +39,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.command in ("run", "simulate"):
         pieces = real(args.real) if args.real else full() if args.full else quick()
+        if args.seeds:
+            pieces = [replace(one, seed=seed) for seed in args.seeds for one in pieces]
         if args.only:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
         jobs = jobs_of(pieces, args.systems, args.traces, args.out)

@@ -76,8 +76,8 @@ class CatenarySystem:
         os.environ.setdefault("CATENARY_TELEMETRY__LOG_LEVEL", "warning")
         config = self._write_config(Path(folder))
         try:
-            cluster = await self._stack.enter_async_context(Cluster(config))
-            connection = await self._stack.enter_async_context(channel(cluster.addresses.gateway))
+            self.cluster = await self._stack.enter_async_context(Cluster(config))
+            connection = await self._stack.enter_async_context(channel(self.cluster.addresses.gateway))
         except BaseException:
             await self._stack.aclose()
             raise

@@ -23,12 +23,17 @@ START_DELAY_S = 0.1
 async def measure(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:
     """Writes raw lines to ``raw``.jsonl.gz and samples of the processes to ``raw``.processes.jsonl.gz."""
     async with system:
-        await offer(system, warm_up(work), "warm-up", lambda finished: None)
-        await asyncio.sleep(SETTLE_S)
-        return await _loaded(system, work, raw, progress)
+        await warm(system, work)
+        return await under_load(system, work, raw, progress)
 
 
-async def _loaded(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:
+async def warm(system: System, work: Work) -> None:
+    await offer(system, warm_up(work), "warm-up", lambda finished: None)
+    await asyncio.sleep(SETTLE_S)
+
+
+async def under_load(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:
+    """Of a system that is up."""
     finished: list[Finished] = []
     capacities: list[tuple[float, Capacity]] = []
 
@@ -41,7 +46,7 @@ async def _loaded(system: System, work: Work, raw: Path, progress: Callable[[Fin
     watch = Watch()
     helpers = [asyncio.create_task(watch.run(start)), asyncio.create_task(_follow_capacity(system, start, capacities))]
     try:
-        await offer(system, work.arrivals, "run", ended, start)
+        await offer(system, work.arrivals, work.label.replace(".", "_"), ended, start)
     finally:
         for helper in helpers:
             helper.cancel()

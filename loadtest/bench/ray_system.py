@@ -51,6 +51,8 @@ class RaySettings:
 class RaySystem:
     """Requests are one JSON text each way; the answer comes when the run has ended."""
 
+    start_timeout_s = START_TIMEOUT_S
+
     def __init__(self, name: str, work: Work, settings: RaySettings, python: Path) -> None:
         """``python``: of an environment that has ray[serve]."""
         self.name = name
@@ -72,11 +74,11 @@ class RaySystem:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment,
             )  # fmt: skip
         try:
-            ready = await asyncio.wait_for(self._next_message(), START_TIMEOUT_S)
+            ready = await asyncio.wait_for(self._next_message(), self.start_timeout_s)
         except (TimeoutError, RayError) as error:
             text = (self._folder / "host.log").read_text()[-2000:]
             await self._stop()
-            raise RayError(f"Ray Serve is not ready after {START_TIMEOUT_S:g} s:\n{text}") from error
+            raise RayError(f"Ray Serve is not ready after {self.start_timeout_s:g} s:\n{text}") from error
         self.version = f"ray {ready['version']}"
         self._states = ready["states"]
         self._listener = asyncio.create_task(self._listen())
@@ -108,7 +110,7 @@ class RaySystem:
     def _spec(self, port: int, http_port: int) -> dict[str, Any]:
         settings = self._settings
         return {
-            "models": profiles(self._work),
+            "models": self._engines(),
             "replicas": dict(settings.replicas),
             "autoscaling": settings.autoscaling,
             "slack": settings.slack,
@@ -117,6 +119,9 @@ class RaySystem:
             "num_cpus": NUM_CPUS,
             "folder": str(self._folder / "ray"),
         }
+
+    def _engines(self) -> Mapping[str, Any]:
+        return profiles(self._work)
 
     async def _next_message(self) -> dict[str, Any]:
         """The host's next JSON line; Ray's own lines between are left out."""

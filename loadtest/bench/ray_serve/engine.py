@@ -1,17 +1,20 @@
-"""The emulated engine of Catenary's workers as a Ray Serve deployment: same file, same profile, same clock."""
+"""The engines of Catenary's workers as Ray Serve deployments: same files, same profile or weights, same clock."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Sampling
 from catenary.runtime.word_tokenizer import WordTokenizer
 from catenary_worker.emulated_engine import EmulatedEngine, EmulatedSettings
-from catenary_worker.engine import EngineCall, EngineEnd
+from catenary_worker.engine import Engine, EngineCall, EngineEnd
+
+if TYPE_CHECKING:
+    from catenary.runtime.tokenizer import Tokenizer
 
 MAX_MODEL_LEN = 8192
 DEFAULT_OUTPUT_TOKENS = 100
@@ -31,11 +34,10 @@ class EngineReplica:
     """One replica of a model. An EngineListener that gathers each call's text."""
 
     async def __init__(  # type: ignore[misc]
-        self, model: str, profile: Mapping[str, Any]
+        self, model: str, spec: Mapping[str, Any]
     ) -> None:
-        settings = EmulatedSettings(EngineProfile(model, **profile), MAX_MODEL_LEN, DEFAULT_OUTPUT_TOKENS)
-        self._engine = EmulatedEngine(settings)
-        self._tokenizer = WordTokenizer()
+        """``spec``: a profile's coefficients, or under "vllm" what ``vllm_engine`` takes."""
+        self._engine, self._tokenizer = await _engine(model, spec)
         self._handles = itertools.count(1)
         self._texts: dict[int, list[str]] = {}
         self._ends: dict[int, asyncio.Future[EngineEnd]] = {}
@@ -79,3 +81,12 @@ class EngineReplica:
 
     def failed(self, error: str) -> None:
         raise RuntimeError(error)
+
+
+async def _engine(model: str, spec: Mapping[str, Any]) -> tuple[Engine, Tokenizer]:
+    if "vllm" in spec:
+        from bench.ray_serve.vllm_replica import vllm_engine
+
+        return await vllm_engine(model, spec["vllm"])
+    settings = EmulatedSettings(EngineProfile(model, **spec), MAX_MODEL_LEN, DEFAULT_OUTPUT_TOKENS)
+    return EmulatedEngine(settings), WordTokenizer()

@@ -16,6 +16,7 @@ from bench.ray_serve.slack import Slack
 from catenary_worker.emulated_engine import MARK
 
 MAX_TOKENS = 400
+OUTLINE_TOKENS, ARTICLE_TOKENS = 64, 128
 
 
 class Run:
@@ -28,12 +29,12 @@ class Run:
         self._deadline = deadline
         self.calls: list[dict[str, Any]] = []
 
-    async def call(self, name: str, model: str, prompt: str) -> str:
+    async def call(self, name: str, model: str, prompt: str, max_tokens: int = MAX_TOKENS) -> str:
         began = time.monotonic()
         hints: dict[str, float] = {}
         if self._slack is not None:
             hints = self._slack.hints(self._workflow, name, prompt, self._deadline)
-        generated: Generated = await self._handles[model].generate.remote(prompt, MAX_TOKENS, **hints)
+        generated: Generated = await self._handles[model].generate.remote(prompt, max_tokens, **hints)
         if self._slack is not None:
             self._slack.learn(self._workflow, name, generated["output_tokens"])
         self.calls.append(
@@ -104,6 +105,12 @@ async def map_(run: Run, inputs: Mapping[str, Any]) -> str:
     return json.dumps(texts)
 
 
+async def essay(run: Run, inputs: Mapping[str, Any]) -> str:
+    """On real engines (bench/real_engines.py)."""
+    outline = await run.call("outline", "m", inputs["outline_prompt"], OUTLINE_TOKENS)
+    return await run.call("article", "m", inputs["article_prompt"] + outline + inputs["ending"], ARTICLE_TOKENS)
+
+
 async def noop(run: Run, inputs: Mapping[str, Any]) -> str:
     """``calls`` calls one after the other, each with the text of the one before."""
     text = inputs["article"]
@@ -117,5 +124,6 @@ WORKFLOWS: dict[str, Callable[[Run, Mapping[str, Any]], Awaitable[str]]] = {
     "parallel": parallel,
     "branch": branch,
     "map": map_,
+    "essay": essay,
     "noop": noop,
 }
