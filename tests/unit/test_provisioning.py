@@ -150,6 +150,16 @@ def test_a_sleeping_model_wakes_before_the_calls_reach_it() -> None:
     assert [(m.kind, m.after) for m in decision.moves] == [(MoveKind.WAKE, "y")]
 
 
+def test_two_models_of_a_chain_wake_together_where_neither_alone_is_worth_its_price() -> None:
+    chain = WorkflowOutlook("chain", 24, 2.2, 0.2, {"x": 0.5, "y": 0.5}, {"x": 0.0, "y": 0.8}, 1.7)
+    base = context(24, 24, ["x", "y", "", ""], replica_price=3.5)
+    one = [a for a in base.accelerators if a.worker_id != "w3"]
+    assert risk(replace(base, workflows=(chain,), accelerators=tuple(one))).moves == ()
+    both = risk(replace(base, workflows=(chain,)))
+    assert sorted(m.after for m in both.moves) == ["x", "y"]
+    assert {m.kind for m in both.moves} == {MoveKind.WAKE}
+
+
 def test_idle_replicas_sleep_when_awake_ones_have_a_price_and_the_least_stay() -> None:
     base = context(0.5, 0, ["x", "x", "y"], replica_price=0.1)
     pools = {**base.pools, "y": replace(base.pools["y"], bounds=Bounds(min_awake=1))}

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from catenary.policy.provisioning.decision import Move, MoveKind
 
-Wish = tuple[tuple[str, str, str], int]
+Wish = tuple[str, str, str]
 
-UNDO_PATIENCE = 2.0
 PATIENT = (MoveKind.SLEEP, MoveKind.SWITCH)
 
 
 class Steadiness:
-    """Lets a sleep or a switch pass once it has been wanted in every plan for ``hysteresis_s`` seconds, and a
-    sleep for twice the time that waking takes."""
+    """Rule: a sleep or a switch passes once it has been wanted in every plan for ``hysteresis_s`` seconds, a sleep also
+    for as long as waking takes. Of several moves alike, the n-th has been wanted for as long as there were n of them.
+
+    Source: the break-even time of the ski rental problem (Karlin et al., Algorithmica 1988): what is kept awake for
+    nothing costs no more than what is woken again too soon.
+    """
 
     def __init__(self, hysteresis_s: float) -> None:
         self._hysteresis_s = hysteresis_s
-        self._since: dict[Wish, float] = {}
+        self._since: dict[Wish, list[float]] = {}
 
     def passed(self, moves: Sequence[Move], now: float) -> list[Move]:
-        wishes: dict[Wish, float] = {}
+        kept: dict[Wish, list[float]] = defaultdict(list)
+        numbers: dict[Wish, int] = defaultdict(int)
         passed = []
         for move in moves:
-            number = sum(1 for key, _ in wishes if key == move.key)
-            wish = (move.key, number)
-            wishes[wish] = self._since.get(wish, now)
-            patience_s = max(self._hysteresis_s, UNDO_PATIENCE * move.undo_s)
-            if move.kind not in PATIENT or now - wishes[wish] >= patience_s:
+            known, number = self._since.get(move.key, []), numbers[move.key]
+            since = known[number] if number < len(known) else now
+            numbers[move.key] += 1
+            patience_s = max(self._hysteresis_s, move.undo_s)
+            if move.kind not in PATIENT or now - since >= patience_s:
                 passed.append(move)
-                wishes[wish] = now
-        self._since = wishes
+            else:
+                kept[move.key].append(since)
+        self._since = kept
         return passed
