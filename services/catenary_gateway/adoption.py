@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catenary.core.gateway.events import EndRun, RunAdopted, RunSubmitted
-from catenary.model.outcome import Outcome, PriorityClass, State
+from catenary.model.outcome import Outcome, State
 from catenary.model.run import Run, RunEvent, RunFinished
 from catenary.model.workflow import CallRef, OnMiss
 from catenary.runtime.store.runs import StoredRun
+from catenary.runtime.wire.enums import priority_from_proto
 from catenary.runtime.wire.run import record_from_proto
 from catenary.v1 import run_pb2
 
@@ -48,7 +49,7 @@ def unreadable(stored: StoredRun, epoch: int, num_events: int, reason: str) -> E
         e2e_s=0.0,
         predicted_s=header.predicted_s,
         tenant=header.tenant,
-        priority=PriorityClass.STANDARD,
+        priority=priority_from_proto(header.priority),
         on_miss=OnMiss.FINISH,
         output=None,
         calls=(),

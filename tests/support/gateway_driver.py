@@ -25,7 +25,7 @@ from catenary.core.gateway.events import (
 )
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.model.dispatch import PoolState
-from catenary.model.outcome import FinishReason
+from catenary.model.outcome import FinishReason, PriorityClass
 from catenary.model.profile import EngineProfile
 from catenary.model.run import Run
 from catenary.model.spec import bind_inputs, compile_workflow, load_workflow
@@ -64,9 +64,17 @@ class GatewayDriver:
         self.stores = stores
         self.actions: list[GatewayAction] = []
 
-    def submit(self, text: str, run_id: str = "run", deadline_s: float | None = None, **inputs: object) -> None:
+    def submit(
+        self,
+        text: str,
+        run_id: str = "run",
+        deadline_s: float | None = None,
+        priority: PriorityClass = PriorityClass.STANDARD,
+        **inputs: object,
+    ) -> None:
         workflow = compile_workflow(load_workflow(text), Limits(), ["m"])
-        self.feed(RunSubmitted(run_id, workflow, bind_inputs(workflow, inputs, Limits()), deadline_s))
+        bound = bind_inputs(workflow, inputs, Limits())
+        self.feed(RunSubmitted(run_id, workflow, bound, deadline_s, priority=priority))
 
     def feed(self, event: GatewayEvent) -> list[GatewayAction]:
         actions = self.core.handle(event, self.now)

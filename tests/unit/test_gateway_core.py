@@ -20,11 +20,11 @@ from catenary.core.gateway.events import (
     Withdraw,
 )
 from catenary.model.dispatch import PoolState
-from catenary.model.outcome import FinishReason, Outcome, State
+from catenary.model.outcome import FinishReason, Outcome, PriorityClass, State
 from catenary.model.run import CallFinished, CallStarted, CallTokens, RunFinished
+from catenary.policy.ordering.standing import OVERDRAWN
 
 FAILING = CHAIN.replace("deadline: 10s", "deadline: 10s, on_miss: fail")
-
 
 BRANCH = """
 name: branch
@@ -211,3 +211,20 @@ def test_a_call_whose_template_fails_is_told_before_the_run_ends() -> None:
     driver.run_call("a", "no json")
     assert [event.record.outcome for event in driver.events(CallFinished)][-1] is Outcome.FAILED
     assert driver.ended().reason.startswith("calls.b.when")
+
+
+@pytest.mark.parametrize(
+    ("priority", "over_share", "error_budget"),
+    [
+        (PriorityClass.STANDARD, False, 1.0),
+        (PriorityClass.BATCH, True, 1.0),
+        (PriorityClass.CRITICAL, False, OVERDRAWN),
+    ],
+)
+def test_the_class_of_a_run_sets_how_its_calls_stand_where_somebody_must_miss(
+    priority: PriorityClass, over_share: bool, error_budget: float
+) -> None:
+    driver = GatewayDriver()
+    driver.submit(CHAIN, priority=priority)
+    call = driver.last_offer("a").call
+    assert (call.over_share, call.error_budget) == (over_share, error_budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catenary.policy.ordering.standing import WINDOW_RUNS, ErrorBudgets, Standing, TenantShares
+from catenary.policy.ordering.standing import OVERDRAWN, WINDOW_RUNS, ErrorBudgets, Standing, TenantShares
 from catenary.policy.ordering.triage import Claim, keep, room_s
 from catenary.policy.span import Span
 
@@ -29,6 +29,11 @@ def test_who_has_error_budget_left_misses_before_who_has_none() -> None:
 def test_a_tenant_over_its_share_misses_first_whatever_it_costs() -> None:
     flood = claim("flood", work_s=0.6, latest_start=0.4, over_share=True)
     assert kept(claim("within", work_s=3.0), flood) == {"within"}
+
+
+def test_a_critical_run_is_kept_before_others_that_ask_for_less() -> None:
+    assert kept(claim("critical", work_s=3.0, error_budget=OVERDRAWN), claim("spent")) == {"critical"}
+    assert kept(claim("huge", work_s=30.0, error_budget=OVERDRAWN), claim("spent")) == {"spent"}
 
 
 def test_nobody_misses_for_its_standing_where_all_can_be_in_time() -> None:

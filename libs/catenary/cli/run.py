@@ -22,7 +22,10 @@ DeadlineOption = Annotated[
     str, typer.Option("--deadline", metavar="TIME", help="8s, 500ms or 2m; default: the workflow's own.")
 ]
 TenantOption = Annotated[str, typer.Option("--tenant", help="Who the run counts for.")]
-PriorityOption = Annotated[PriorityClass, typer.Option("--priority", case_sensitive=False, help="Who misses last.")]
+PriorityOption = Annotated[
+    PriorityClass,
+    typer.Option("--priority", case_sensitive=False, show_default="standard", help="Where somebody must miss."),
+]
 TokensOption = Annotated[bool, typer.Option("--tokens/--no-tokens", help="Show text while it is generated.")]
 RunIdOption = Annotated[str, typer.Option("--run-id", help="Default: a new one. The same id attaches to the run.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="The run goes on when this command is stopped.")]

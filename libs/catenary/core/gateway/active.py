@@ -11,8 +11,9 @@ from catenary.core.gateway.forecast import Forecaster
 from catenary.core.gateway.placement import take_back
 from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
+from catenary.model.outcome import PriorityClass
 from catenary.model.profile import EngineProfile
-from catenary.policy.ordering.standing import ErrorBudgets, Standing, TenantShares
+from catenary.policy.ordering.standing import OVERDRAWN, ErrorBudgets, Standing, TenantShares
 
 Actions = list[GatewayAction]
 
@@ -62,10 +63,11 @@ class ActiveRuns:
         return actions
 
     def standing(self, run: ActiveRun) -> Standing:
-        """What the run's tenant and workflow have had so far."""
+        """What the run's tenant and workflow have had so far, and what its class makes of that."""
         workflow = run.workflow.workflow
         left = self.budgets.left(run.tenant, workflow.name, workflow.slo.attainment)
-        return Standing(self.shares.over(run.tenant), left)
+        yields = run.priority is PriorityClass.BATCH or self.shares.over(run.tenant)
+        return Standing(yields, OVERDRAWN if run.priority is PriorityClass.CRITICAL else left)
 
     def ended(self, run: ActiveRun, *, met: bool) -> None:
         self.budgets.observe(run.tenant, run.workflow.workflow.name, met=met)

@@ -11,13 +11,15 @@ WINDOW_RUNS = 256
 MAX_KEYS = 4096
 USAGE_WINDOW_S = 30.0
 NOISE = 1.1
+OVERDRAWN = -0.3
+"""Error budget of a critical run, whatever its workflow has left: a tenth as dear as with the budget used up."""
 LEAST_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``over_share``: the tenant uses more than its share; ``error_budget``: the part of the misses that the workflow's
-    attainment allows that is left, 0..1."""
+    """``over_share``: the tenant uses more than its share, or the run is of class BATCH; ``error_budget``: the part of
+    the misses that the workflow's attainment allows that is left, 0..1, or ``OVERDRAWN`` for a critical run."""
 
     over_share: bool = False
     error_budget: float = 0.0
