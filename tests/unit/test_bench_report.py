@@ -120,7 +120,7 @@ def test_a_saturated_row_is_said_out_loud(tmp_path: Path, capsys: pytest.Capture
 
 def test_limits_stand_in_the_report(tmp_path: Path) -> None:
     write_rows(tmp_path / "ray.json", [made(measured(run(0, 1.0)))])
-    (tmp_path / "limits.json").write_text(json.dumps([asdict(Limits("catenary", 0.875, 1.5, None, 6.25, 9.5, 3, "x"))]))
+    (tmp_path / "limits.json").write_text(json.dumps([asdict(Limits("catenary", 3, "x", 0.875, 1.5, None, 6.25, 9.5))]))
     write_report(tmp_path)
     assert "| catenary | 0.88 | 1.50 |  | 6.2 | 9.5 |" in (tmp_path / "ray.md").read_text()
 
