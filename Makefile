@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: bench-overhead bench-ray help setup demo test test-fast drills fuzz fidelity compose-test ray-test check protos docs format
+.PHONY: bench-overhead bench-ray bench-vllm help setup demo test test-fast drills fuzz fidelity compose-test ray-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
+PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -65,6 +66,11 @@ bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL
 
 bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(OUT),--out $(abspath $(OUT)))
+
+bench-vllm: setup .venv-ray/ready  ## The same with vLLM on two cores, ten minutes (SYSTEMS="ray_fixed catenary"; OUT=dir)
+	@$(BIN)/python -c "$(PURELIB)" > "$$(.venv-ray/bin/python -c "$(PURELIB)")/engines.pth"
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.real_engines $(if $(SYSTEMS),--systems $(SYSTEMS)) \
+		--out $(abspath $(or $(OUT),loadtest/results))
 
 .venv-ray/ready: | setup
 	@$(BIN)/python -m venv .venv-ray

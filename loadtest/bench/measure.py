@@ -23,13 +23,9 @@ START_DELAY_S = 0.1
 async def measure(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:
     """Writes raw lines to ``raw``.jsonl.gz and samples of the processes to ``raw``.processes.jsonl.gz."""
     async with system:
-        await warm(system, work)
+        await offer(system, warm_up(work), "warm-up", lambda finished: None)
+        await asyncio.sleep(SETTLE_S)
         return await under_load(system, work, raw, progress)
-
-
-async def warm(system: System, work: Work) -> None:
-    await offer(system, warm_up(work), "warm-up", lambda finished: None)
-    await asyncio.sleep(SETTLE_S)
 
 
 async def under_load(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:

