@@ -22,21 +22,23 @@ Take = Callable[[StoredRun, Unfinished, int], Awaitable[None]]
 
 
 class Adopter:
-    """Looks every 250 ms. ``take`` gets a run that is owned from now on, with its new epoch.
+    """Looks every 250 ms. ``take`` gets a run that is owned from now on, with its new epoch; ``drives`` says whether
+    this gateway drives a run already.
 
     After the store was out of reach the owners have a second to renew their leases before they count as gone.
     """
 
-    def __init__(self, ownership: Ownership, store: RunStore, take: Take) -> None:
+    def __init__(self, ownership: Ownership, store: RunStore, take: Take, drives: Callable[[str], bool]) -> None:
         self._ownership = ownership
         self._store = store
         self._take = take
+        self._drives = drives
         self._unsure: set[str] = set()
         self._settled_at = now() + SETTLE_S
         self._log = structlog.get_logger()
 
     def unsure(self, run_id: str) -> None:
-        """The store did not say whether it has the run under this owner's name; nobody drives it."""
+        """The store has the run under this owner's name, or may have it; nobody drives it."""
         self._unsure.add(run_id)
 
     async def run(self) -> None:
@@ -52,7 +54,8 @@ class Adopter:
             self._settled_at = now() + SETTLE_S
             return
         for run_id in list(self._unsure):
-            await self._adopt(run_id, self._ownership.owner)
+            if not self._drives(run_id):
+                await self._adopt(run_id, self._ownership.owner)
             self._unsure.discard(run_id)
         for owner in await self._store.owners():
             if owner != self._ownership.owner and await self._is_gone(owner):
@@ -82,10 +85,10 @@ class Adopter:
             if not await self._store.take_over(run_id, self._ownership.owner, stored.epoch, epoch):
                 return False
             unfinished = await self._store.unfinished(run_id)
+            if unfinished is None:
+                return False
+            await self._take(stored, unfinished, epoch)
         except UNREACHABLE:
             self.unsure(run_id)
             raise
-        if unfinished is None:
-            return False
-        await self._take(stored, unfinished, epoch)
         return True

@@ -27,7 +27,7 @@ FULL_RUNS = 100_000
 
 class RunKeeper:
     """Carries out CreateRun, Refuse, Publish and EndRun. ``view`` is the core's; ``unsure`` hears of a run that the
-    store may or may not have under this owner's name; ``fenced`` of one that another owner has."""
+    store has, or may have, under this owner's name and nobody drives; ``fenced`` of one that another owner has."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class RunKeeper:
         context = self.contexts[run_id]
         run = self.active_run(run_id)
         if run is None:
-            self._not_created(run_id, None)
+            self._not_created(run_id, StoreError(f"{run_id} ended before it was stored"))
             return
         message = event_to_proto(action.event)
         header, event = run.SerializeToString(), message.SerializeToString()
@@ -83,6 +83,8 @@ class RunKeeper:
             return
         result = done.result()
         if not result.created:
+            if result.owner == self._owner:
+                self._unsure(run_id)
             self._not_created(run_id, RunExists(result.spec_digest))
             return
         context = self.contexts[run_id]
@@ -93,23 +95,23 @@ class RunKeeper:
         if context.ended is not None:
             self.end(context.ended)
 
-    def _not_created(self, run_id: str, error: Exception | None) -> None:
+    def _not_created(self, run_id: str, error: Exception) -> None:
         self._handle(RunNotCreated(run_id))
         context = self.contexts.pop(run_id)
         if isinstance(error, StoreFull):
-            refused = RunRefused(Outcome.REJECTED_CAPACITY, str(error), Quote(0.0, 0.0))
-            context.feed.publish(event_to_proto(RunEvent(run_id, 1, refused)))
-        elif error is not None:
-            context.stored.set_exception(error)
+            self._tell_refusal(context, run_id, RunRefused(Outcome.REJECTED_CAPACITY, str(error), Quote(0.0, 0.0)))
+        context.stored.set_exception(error)
         context.feed.close()
 
     def refuse(self, action: Refuse) -> None:
         context = self.contexts.pop(action.run_id)
-        refusal = action.refusal
-        self._metrics.refused.labels(str(refusal.outcome)).inc()
-        self._log.info("run refused", run_id=action.run_id, outcome=refusal.outcome, reason=refusal.reason)
-        context.feed.publish(event_to_proto(RunEvent(action.run_id, 1, refusal)))
+        self._tell_refusal(context, action.run_id, action.refusal)
         context.feed.close()
+
+    def _tell_refusal(self, context: RunContext, run_id: str, refusal: RunRefused) -> None:
+        self._metrics.refused.labels(str(refusal.outcome)).inc()
+        self._log.info("run refused", run_id=run_id, outcome=refusal.outcome, reason=refusal.reason)
+        context.feed.publish(event_to_proto(RunEvent(run_id, 1, refusal)))
 
     def publish(self, action: Publish) -> None:
         event = action.event

@@ -85,7 +85,7 @@ class Gateway:
         self.peers = Peers()
         self.store_room = StoreRoom(redis)
         self.backlogs = BacklogExchange(redis, gateway_id, self.handle)
-        self.adopter = Adopter(self.ownership, self.store, self._adopt)
+        self.adopter = Adopter(self.ownership, self.store, self._adopt, lambda run_id: run_id in self.contexts)
         self.tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self.router = RouterLink(redis, gateway_id, self.handle, self.spans.traceparent)
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
@@ -177,12 +177,19 @@ class Gateway:
         submit_unix_s = run_pb2.Run.FromString(stored.header).submit_time.ToNanoseconds() * 1e-9
         context = RunContext(Feed(events), stored.spec_digest, submit_unix_s, already_stored(), unfinished.request)
         context.feed.detached = request.detach
-        self.contexts[run_id] = context
-        self.keeper.journal.open(run_id, epoch, num_stored=len(events))
+        submitted: RunSubmitted | Exception
         try:
             submitted = await parse_submission(request, self.specs, self.limits)
         except (FieldError, SpecError, UnknownWorkflow) as error:
-            self.keeper.end(unreadable(stored, epoch, len(events), str(error)))
+            submitted = error
+        while (known := self.contexts.get(run_id)) is not None:
+            if known.stored.done():
+                return
+            await asyncio.wait([known.stored])  # the same run was submitted here just now; the store has refused that
+        self.contexts[run_id] = context
+        self.keeper.journal.open(run_id, epoch, num_stored=len(events))
+        if isinstance(submitted, Exception):
+            self.keeper.end(unreadable(stored, epoch, len(events), str(submitted)))
             return
         self.spans.run_begins(run_id, submitted.workflow.workflow.name, submitted.tenant)
         self.metrics.adopted.inc()

@@ -30,12 +30,12 @@ class RouterServicer(router_service_pb2_grpc.RouterServiceServicer):
     async def DispatchCalls(
         self, request_iterator: AsyncIterator[dispatch_pb2.DispatchCallsRequest], context: Context
     ) -> AsyncIterator[dispatch_pb2.DispatchCallsResponse]:
-        epoch = self._shell.epoch
-        if epoch is None:
-            await abort(context, grpc.StatusCode.UNAVAILABLE, "this router is a standby", "NOT_ACTIVE")
         first = await anext(request_iterator, None)
         if first is None:
             return
+        epoch = self._shell.epoch
+        if epoch is None:
+            await abort(context, grpc.StatusCode.UNAVAILABLE, "this router is a standby", "NOT_ACTIVE")
         if not first.gateway_id:
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "gateway_id: is empty", "INVALID_ARGUMENT")
         gateway_id = first.gateway_id
