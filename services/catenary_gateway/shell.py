@@ -85,7 +85,7 @@ class Gateway:
         self.peers = Peers()
         self.store_room = StoreRoom(redis)
         self.backlogs = BacklogExchange(redis, gateway_id, self.handle)
-        self.adopter = Adopter(self.ownership, self.store, self._adopt, lambda run_id: run_id in self.contexts)
+        self.adopter = Adopter(self.ownership, self.store, self.adopt, lambda run_id: run_id in self.contexts)
         self.tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self.router = RouterLink(redis, gateway_id, self.handle, self.spans.traceparent)
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
@@ -169,7 +169,7 @@ class Gateway:
         self.spans.call_started(action)
         self.workers.start(action)
 
-    async def _adopt(self, stored: StoredRun, unfinished: Unfinished, epoch: int) -> None:
+    async def adopt(self, stored: StoredRun, unfinished: Unfinished, epoch: int) -> None:
         """Go on with a run that the store has just given to this gateway."""
         run_id = stored.run_id
         events = [run_pb2.RunEvent.FromString(event) for event in unfinished.events]
