@@ -46,14 +46,21 @@ class WorkerServicer(WorkerServiceServicer):
             if stream.overrun:
                 message = "the gateway does not read: too many deltas wait for it"
                 await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, message, "SLOW_READER")
+            if reader.done():
+                reader.result()
         finally:
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             self._calls.close_stream(stream)
 
     async def _read(self, requests: AsyncIterator[pb.GenerateRequest], stream: GatewayStream) -> None:
-        async for request in requests:
-            self._calls.take(stream, request)
+        """A request that cannot be taken ends the stream: the gateway places its calls again."""
+        try:
+            async for request in requests:
+                self._calls.take(stream, request)
+        except BaseException:
+            stream.close()
+            raise
         stream.end_with_last_call()
 
     async def WatchSnapshots(
