@@ -11,14 +11,16 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parent.parent.parent
+RESULTS = ":(top,exclude)loadtest/results"
 
 
 @cache
 def git_hash() -> str:
-    """Short hash of the commit, with + where tracked files differ from it; "unknown" outside a repository."""
+    """Short hash of the commit, with + where tracked files other than results differ from it; "unknown" outside a
+    repository."""
     try:
         commit = _git("rev-parse", "--short", "HEAD")
-        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        return commit + ("+" if _git("status", "--porcelain", "--untracked-files=no", "--", ":/", RESULTS) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
