@@ -27,6 +27,7 @@ class LengthWindow:
     def __init__(self) -> None:
         self._samples: deque[tuple[Features, int, float]] = deque()
         self._ratios: list[float] = []
+        self._sum = self._square_sum = 0.0
         self._weights: Features | None = None
         self._mean = 0.0
         self._least = self._most = 0.0
@@ -38,10 +39,15 @@ class LengthWindow:
 
     def add(self, features: Features, tokens: int) -> None:
         if len(self._samples) == WINDOW:
-            del self._ratios[bisect.bisect_left(self._ratios, self._samples.popleft()[2])]
+            old = self._samples.popleft()[2]
+            del self._ratios[bisect.bisect_left(self._ratios, old)]
+            self._sum -= old
+            self._square_sum -= old * old
         ratio = tokens / self.expected(features) if self._mean else 1.0
         self._samples.append((features, tokens, ratio))
         bisect.insort(self._ratios, ratio)
+        self._sum += ratio
+        self._square_sum += ratio * ratio
         self._fresh = None
         self._since_fit += 1
         if self._since_fit >= REFIT_EVERY or len(self._samples) <= ENOUGH:
@@ -58,13 +64,14 @@ class LengthWindow:
         expected = self.expected(features)
         if done == 0:
             if self._fresh is None:
-                self._fresh = _shape(self._ratios)
+                self._fresh = _shape(self._ratios, self._sum, self._square_sum)
             shape = self._fresh
         else:
             first = bisect.bisect_right(self._ratios, done / expected)
             if first == len(self._ratios):
                 return None
-            shape = _shape(self._ratios[first:])
+            rest = self._ratios[first:]
+            shape = _shape(rest, sum(rest), sum(map(mul, rest, rest)))
         q10, q50, q90, mean, deviation = shape
         return LengthEstimate(
             expected * q10 - done,
@@ -76,20 +83,23 @@ class LengthWindow:
 
     def _refit(self) -> None:
         self._since_fit = 0
-        rows = [features for features, _, _ in self._samples]
-        lengths = [tokens for _, tokens, _ in self._samples]
+        rows = [sample[0] for sample in self._samples]
+        lengths = [sample[1] for sample in self._samples]
         self._mean = max(1.0, sum(lengths) / len(lengths))
-        self._least, self._most = max(1, min(lengths)), max(1, *lengths, 1)
+        self._least, self._most = max(1, min(lengths)), max(1, *lengths)
         self._weights = fit(rows, lengths) if len(rows) >= REGRESS_FROM else None
-        self._samples = deque((row, tokens, tokens / self.expected(row)) for row, tokens, _ in self._samples)
-        self._ratios = sorted(ratio for _, _, ratio in self._samples)
+        known = {row: self.expected(row) for row in set(rows)}
+        ratios = [tokens / known[row] for row, tokens in zip(rows, lengths, strict=True)]
+        self._samples = deque(zip(rows, lengths, ratios, strict=True))
+        self._ratios = sorted(ratios)
+        self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
         self._fresh = None
 
 
-def _shape(ordered: list[float]) -> Shape:
-    """q10, q50, q90, mean and standard deviation."""
+def _shape(ordered: list[float], total: float, square_total: float) -> Shape:
+    """q10, q50, q90, mean and standard deviation of ``ordered``, of which the sum and that of the squares are given."""
     count = len(ordered)
-    mean = sum(ordered) / count
-    variance = max(0.0, sum(map(mul, ordered, ordered)) / count - mean * mean)
-    q10, q50, q90 = (ordered[min(count - 1, int(q * count))] for q in (0.1, 0.5, 0.9))
+    mean = total / count
+    variance = max(0.0, square_total / count - mean * mean)
+    q10, q50, q90 = ordered[int(0.1 * count)], ordered[int(0.5 * count)], ordered[int(0.9 * count)]
     return q10, q50, q90, mean, math.sqrt(variance)

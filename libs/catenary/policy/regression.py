@@ -17,7 +17,12 @@ def fit(rows: Sequence[Features], values: Sequence[float]) -> Features | None:
     """
     columns = [*zip(*rows, strict=True), values]
     width = len(columns) - 1
-    matrix = [[sum(map(mul, first, second)) for second in columns] for first in columns[:width]]
+    matrix = [[0.0] * (width + 1) for _ in range(width)]
+    for i, first in enumerate(columns[:width]):
+        for j in range(i, width + 1):
+            matrix[i][j] = sum(map(mul, first, columns[j]))
+            if j < width:
+                matrix[j][i] = matrix[i][j]
     for i in range(width):
         matrix[i][i] = matrix[i][i] * (1 + RIDGE) + 1e-12
     return _solve(matrix)

@@ -30,7 +30,7 @@ class WordTokenizer:
 
 def word_id(word: str) -> int:
     """The token id of one word without whitespace, 0 to 2^31."""
-    number = _NUMBER.fullmatch(word)
+    number = _NUMBER.fullmatch(word) if word.startswith("#") else None
     if number is not None and int(number[2]) > 0:
         first = WORD_IDS if number[1] == "out" else CRASH_IDS
         return first + int(number[2]) + (MARKED if number[3] else 0)
