@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
@@ -19,10 +18,10 @@ class ReaderTooSlow(Exception):
 
 
 class Subscription:
-    """One watcher of one run. ``events`` yields what came together, within 2 ms after a pause, until the last event."""
+    """One watcher of one run. ``next`` gives what came together, within 2 ms after a pause, until the last event."""
 
     def __init__(self, limit: int, stream_tokens: bool) -> None:
-        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, GAP_S)
+        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, GAP_S, yields=True)
         self._overrun = False
         self.stream_tokens = stream_tokens
 
@@ -38,14 +37,13 @@ class Subscription:
     def close(self) -> None:
         self._outbox.close()
 
-    async def events(self) -> AsyncIterator[list[run_pb2.RunEvent]]:
-        """Raises ReaderTooSlow once more events wait than the bound allows."""
-        async for batch in self._outbox:
-            if self._overrun:
-                raise ReaderTooSlow
-            yield batch
+    async def next(self) -> list[run_pb2.RunEvent]:
+        """What has come since, nothing after the last event. Raises ReaderTooSlow once more events wait than the bound
+        allows."""
+        batch = await self._outbox.next()
         if self._overrun:
             raise ReaderTooSlow
+        return batch
 
 
 @dataclass(slots=True)

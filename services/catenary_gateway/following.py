@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NoReturn
 
 import grpc
@@ -27,13 +27,15 @@ class Follower:
     def __init__(self, shell: Gateway) -> None:
         self._shell = shell
 
-    async def own(self, feed: Feed, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[Events]:
-        """Events of a run of this gateway after ``after_sequence``, which moves on to the last one."""
+    async def own(
+        self, feed: Feed, request: pb.WatchRunRequest, context: Context, send: Callable[[Events], Awaitable[None]]
+    ) -> None:
+        """Send the events of a run of this gateway after ``after_sequence``, which moves on to the last one."""
         limit = self._shell.config.gateway.event_buffer
         subscription = feed.subscribe(limit, request.stream_tokens, request.after_sequence)
         try:
-            async for events in subscription.events():
-                yield events
+            while events := await subscription.next():
+                await send(events)
             request.after_sequence = max(request.after_sequence, len(feed.events))
         except ReaderTooSlow:
             reason = f"more than {limit} events of {request.run_id} wait for this reader; go on with WatchRun"

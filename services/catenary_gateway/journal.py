@@ -13,7 +13,7 @@ from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
 LINGER_S = 0.005
-LATER_S = 0.025
+LATER_S = 0.1
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class RunJournal:
     """Appends in order, one append in flight per run; what fails is sent again until it is stored or fenced off.
 
     An event waits up to 5 ms for others of its run: a crash in between repeats a call, never a run. One that may come
-    ``later`` waits up to 25 ms; the last event of a run waits for nothing.
+    ``later`` waits up to 100 ms; the last event of a run waits for nothing.
 
     ``limit`` bounds the events that wait for an unreachable store, over all runs; beyond it the oldest run's events are
     given up and said so, since refusing to finish admitted work would lose more.
@@ -91,7 +91,8 @@ class RunJournal:
         pending.header, pending.on_final = header, on_stored
         pending.events.append(event)
         self._num_waiting += 1
-        self._mark_now(run_id)
+        self._dirty.add(run_id)
+        self._flush()
 
     def forget(self, run_id: str) -> None:
         """Store nothing more of the run."""

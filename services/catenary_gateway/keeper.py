@@ -41,9 +41,7 @@ class RunKeeper:
         fenced: Callable[[str], None],
     ) -> None:
         self.contexts: dict[str, RunContext] = {}
-        self.journal = RunJournal(
-            store, owner, FULL_RUNS, self._events_stored, fenced, self._restore, metrics.store.observe
-        )
+        self.journal = RunJournal(store, owner, FULL_RUNS, self._events_stored, fenced, self._restore, metrics.stored)
         self._store = store
         self._owner = owner
         self._spans = spans

@@ -17,10 +17,14 @@ OTHER = "other"
 
 
 class GatewayMetrics(MetricsServer):
-    """Workflows beyond the first 100 are counted together, so that the number of series has a bound."""
+    """Workflows beyond the first 100 are counted together, so that the number of series has a bound.
 
-    def __init__(self) -> None:
+    ``measures`` False: nobody scrapes, and nothing is counted per call or run.
+    """
+
+    def __init__(self, *, measures: bool = True) -> None:
         super().__init__()
+        self._measures = measures
         registry = self.registry
         self._workflows: set[str] = set()
         self._of_model: dict[str, tuple[Histogram, ...]] = {}
@@ -69,14 +73,21 @@ class GatewayMetrics(MetricsServer):
         self.replicas = Gauge("catenary_pool_replicas", "Replicas that take calls.", ("model",), registry=registry)
         self.queued = Gauge("catenary_pool_queued", "Calls that wait in the router.", ("model",), registry=registry)
 
+    def stored(self, seconds: float) -> None:
+        """An append took ``seconds``."""
+        if self._measures:
+            self.store.observe(seconds)
+
     def run_ended(self, run: Run) -> None:
+        if not self._measures:
+            return
         workflow = self._workflow(run.workflow)
         self.runs.labels(workflow, str(run.outcome), str(run.met).lower()).inc()
         if run.outcome is Outcome.SUCCEEDED:
             self.e2e.labels(workflow).observe(run.e2e_s)
 
     def call_ended(self, record: CallRecord) -> None:
-        if record.outcome is not Outcome.SUCCEEDED:
+        if not self._measures or record.outcome is not Outcome.SUCCEEDED:
             return
         model = record.model
         observed = self._of_model.get(model)

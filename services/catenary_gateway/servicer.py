@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
 
 import grpc
 from redis.exceptions import RedisError
@@ -16,7 +15,7 @@ from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc, run_pb2
 from catenary_gateway import refusals as refuse
 from catenary_gateway.context import RunContext
-from catenary_gateway.following import Follower, pass_on
+from catenary_gateway.following import Events, Follower, pass_on
 from catenary_gateway.peers import was_forwarded
 from catenary_gateway.refusals import Context, refusing
 from catenary_gateway.shell import Gateway
@@ -39,9 +38,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             compiled, created = await self._shell.specs.register(request.workflow)
         return pb.RegisterWorkflowResponse(name=compiled.workflow.name, version=compiled.version, created=created)
 
-    async def SubmitWorkflow(
-        self, request: pb.SubmitWorkflowRequest, context: Context
-    ) -> AsyncIterator[pb.SubmitWorkflowResponse]:
+    async def SubmitWorkflow(self, request: pb.SubmitWorkflowRequest, context: Context) -> None:
         event = await self._parse(request, context)
         run_id, digest = event.run_id, digest_of(request, event)
         known = self._shell.contexts.get(run_id)
@@ -58,30 +55,35 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             known = self._shell.submit(event, digest, kept_request(request, event))
             await self._forget_refusal(known, run_id, digest, context)
         follow = pb.WatchRunRequest(run_id=run_id, stream_tokens=request.stream_tokens)
+
+        async def send(events: Events) -> None:
+            await context.write(pb.SubmitWorkflowResponse(events=events))
+
         feed = known.feed
         feed.detached |= request.detach
         try:
-            async for events in self._follower.own(feed, follow, context):
-                yield pb.SubmitWorkflowResponse(events=events)
+            await self._follower.own(feed, follow, context, send)
         finally:
             self._shell.presence.left(run_id, feed)
         if not feed.ended:
             await self._check_created(known, run_id, digest, context)
             async for events in self._follower.elsewhere(follow, context):
-                yield pb.SubmitWorkflowResponse(events=events)
+                await send(events)
 
-    async def WatchRun(self, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[pb.WatchRunResponse]:
+    async def WatchRun(self, request: pb.WatchRunRequest, context: Context) -> None:
+        async def send(events: Events) -> None:
+            await context.write(pb.WatchRunResponse(events=events))
+
         known = self._shell.contexts.get(request.run_id)
         if known is not None:
             try:
-                async for events in self._follower.own(known.feed, request, context):
-                    yield pb.WatchRunResponse(events=events)
+                await self._follower.own(known.feed, request, context, send)
             finally:
                 self._shell.presence.left(request.run_id, known.feed)
             if known.feed.ended:
                 return
         async for events in self._follower.elsewhere(request, context):
-            yield pb.WatchRunResponse(events=events)
+            await send(events)
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:
         active = self._shell.active_run(request.run_id)
@@ -123,7 +125,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
         if known is not None:
             subscription = known.feed.subscribe(self._limit, False, len(known.feed.events))
             self._shell.cancel(request.run_id, request.reason or "cancelled by a client")
-            async for _ in subscription.events():
+            while await subscription.next():
                 pass
         stored = await self._follower.stored(request.run_id, context)
         if stored is None:

@@ -79,7 +79,7 @@ class Gateway:
         self.specs = Specs(SpecStore(redis), config.models, self.limits)
         self.background = Background()
         self.spans = RunSpans()
-        self.metrics = GatewayMetrics()
+        self.metrics = GatewayMetrics(measures=bool(config.gateway.metrics_port))
         self.ownership = Ownership(redis, gateway_id, config.gateway.lease_ttl_s)
         self.presence = Presence(config.gateway.grace_s, self.cancel)
         self.peers = Peers()

@@ -8,7 +8,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from catenary.core.gateway.events import Start
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallRecord, Run
-from catenary.runtime.tracing import inject, trace_id, tracer
+from catenary.runtime.tracing import inject, records, trace_id, tracer
 
 
 class RunSpans:
@@ -16,16 +16,16 @@ class RunSpans:
 
     def __init__(self) -> None:
         self._tracer = tracer()
+        self._records = records()
         self._runs: dict[str, Span] = {}
         self._calls: dict[str, Span] = {}
 
     def run_begins(self, run_id: str, workflow: str, tenant: str) -> None:
-        span = self._tracer.start_span(
-            f"run {workflow}",
-            attributes={"catenary.run_id": run_id, "catenary.workflow": workflow, "catenary.tenant": tenant},
-        )
-        if span.is_recording():
-            self._runs[run_id] = span
+        if self._records:
+            self._runs[run_id] = self._tracer.start_span(
+                f"run {workflow}",
+                attributes={"catenary.run_id": run_id, "catenary.workflow": workflow, "catenary.tenant": tenant},
+            )
 
     def call_ready(self, run_id: str, call_id: str, model: str) -> None:
         parent = self._runs.get(run_id)

@@ -21,8 +21,10 @@ def tokens(text: str) -> run_pb2.RunEvent:
 
 async def heard(subscription: Subscription) -> list[str]:
     """Numbers and texts, once the feed is closed."""
-    batches = [batch async for batch in subscription.events()]
-    return [str(event.sequence or event.call_tokens.text) for batch in batches for event in batch]
+    texts: list[str] = []
+    while batch := await subscription.next():
+        texts += [str(event.sequence or event.call_tokens.text) for event in batch]
+    return texts
 
 
 async def test_a_numbered_event_is_told_once_it_is_stored_and_tokens_overtake_it() -> None:

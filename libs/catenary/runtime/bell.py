@@ -9,13 +9,14 @@ class Bell:
     """A ring is heard at once where the last one was heard ``gap_s`` seconds ago or more; else when they have passed.
 
     So a lone item never waits, and items that follow each other closely are taken together. An urgent ring is heard at
-    once.
+    once. A reader that ``yields`` wakes one loop turn later: behind those that were woken in the same turn.
     """
 
-    __slots__ = ("_due", "_gap_s", "_next_at", "_timer", "_waiter")
+    __slots__ = ("_due", "_gap_s", "_next_at", "_timer", "_waiter", "_yields")
 
-    def __init__(self, gap_s: float = 0.0) -> None:
+    def __init__(self, gap_s: float = 0.0, *, yields: bool = False) -> None:
         self._gap_s = gap_s
+        self._yields = yields
         self._next_at = 0.0
         self._due = False
         self._timer: asyncio.TimerHandle | None = None
@@ -52,5 +53,13 @@ class Bell:
             self._timer.cancel()
             self._timer = None
         self._due = True
-        if self._waiter is not None and not self._waiter.done():
+        if self._waiter is None:
+            return
+        if self._yields:
+            asyncio.get_running_loop().call_soon(self._wake)
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._due and self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

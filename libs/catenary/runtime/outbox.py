@@ -21,16 +21,16 @@ class Outbox(Generic[T]):
     """A bounded queue with one reader that yields lists: everything put since the last one.
 
     ``async for batch in outbox`` ends after ``close`` once the rest is out. Lists follow each other ``gap_s`` seconds
-    apart or more, except for the last one.
+    apart or more, except for the last one. A reader that ``yields`` goes behind others of the same loop turn.
     """
 
-    def __init__(self, limit: int, gap_s: float = 0.0) -> None:
+    def __init__(self, limit: int, gap_s: float = 0.0, *, yields: bool = False) -> None:
         if limit < 1:
             raise ValueError(f"limit: must be at least 1, is {limit}")
         self._limit = limit
         self._items: list[T] = []
         self._closed = False
-        self._bell = Bell(gap_s)
+        self._bell = Bell(gap_s, yields=yields)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -61,9 +61,14 @@ class Outbox(Generic[T]):
         return self
 
     async def __anext__(self) -> list[T]:
+        batch = await self.next()
+        if not batch:
+            raise StopAsyncIteration
+        return batch
+
+    async def next(self) -> list[T]:
+        """The next list; an empty one at the end."""
         if not self._closed:
             await self._bell.wait()
-        if not self._items:
-            raise StopAsyncIteration
         batch, self._items = self._items, []
         return batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -55,11 +56,16 @@ class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
         return grpc.unary_unary_rpc_method_handler(self._unary(handler), parse, handler.response_serializer)
 
     def _stream(self, handler: Any) -> Any:
-        async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        writes = inspect.iscoroutinefunction(handler.unary_stream)
+
+        async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             if isinstance(request, _Unparsed):
                 await self._refuse(context, request.problem)
+            if writes:
+                await handler.unary_stream(request, context)
+                return
             async for response in handler.unary_stream(request, context):
-                yield response
+                await context.write(response)
 
         return behave
 

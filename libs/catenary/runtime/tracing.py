@@ -35,6 +35,11 @@ def configure_tracing(service: str, config: TelemetryConfig) -> Tracer:
     return _provider.get_tracer("catenary")
 
 
+def records() -> bool:
+    """Whether spans go anywhere."""
+    return _provider is not None and _provider.sampler is ALWAYS_ON
+
+
 def tracer() -> Tracer:
     """The tracer of ``configure_tracing``, or one that records nothing."""
     return _provider.get_tracer("catenary") if _provider else trace.NoOpTracer()
