@@ -24,7 +24,7 @@ from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
 from catenary.runtime.store.lease import Lease
-from catenary.runtime.store.workers import WorkerRegistry
+from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
 from catenary_router.gateways import Gateways
 from catenary_router.metrics import RouterMetrics
 from catenary_router.spans import record_decision
@@ -53,6 +53,7 @@ class Router:
         self._explains = config.telemetry.log_level == "debug"
         self._lease: Lease | None = None
         self._pools_due = asyncio.Event()
+        self._followed: frozenset[WorkerEntry] = frozenset()
         self.gateways = Gateways()
         self.core: RouterCore | None = None
         self.epoch: int | None = None
@@ -148,7 +149,9 @@ class Router:
         expected = self._expected()
         self.handle(WorkersExpected(expected))
         registry = WorkerRegistry(self._redis)
-        watcher = WorkerWatcher(registry, self._router_id, epoch, REGISTRY_INTERVAL_S, expected, self._observe)
+        watcher = WorkerWatcher(
+            registry, self._router_id, epoch, REGISTRY_INTERVAL_S, expected, self._followed, self._observe
+        )
         tasks = [
             asyncio.create_task(work, name=f"router {name}")
             for name, work in (
@@ -164,6 +167,7 @@ class Router:
             for task in done:
                 task.result()
         finally:
+            self._followed = watcher.heard
             self._lost()
             for task in tasks:
                 task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import grpc
 import structlog
@@ -22,7 +22,8 @@ class WorkerWatcher:
     """Follows the registry every ``interval_s`` seconds and feeds what the workers say to ``handle``.
 
     ``expected``: ids of the workers that should be there. A worker that the registry lacks is followed while its stream
-    lasts: after the store was out of reach, all entries have expired until their workers publish themselves again.
+    lasts: after the store was out of reach, all entries have expired until their workers publish themselves again. So
+    are those that this router followed when it led before (``former``), until a stream of theirs ends.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class WorkerWatcher:
         epoch: int,
         interval_s: float,
         expected: Collection[str],
+        former: Collection[WorkerEntry],
         handle: Callable[[RouterEvent], None],
     ) -> None:
         self._registry = registry
@@ -42,8 +44,14 @@ class WorkerWatcher:
         self._handle = handle
         self._tasks: dict[WorkerEntry, asyncio.Task[None]] = {}
         self._heard: set[WorkerEntry] = set()
+        self._former = set(former)
         self._listed = False
         self._log = structlog.get_logger()
+
+    @property
+    def heard(self) -> frozenset[WorkerEntry]:
+        """The workers whose stream lasts."""
+        return frozenset(self._heard)
 
     @property
     def settled(self) -> bool:
@@ -52,6 +60,7 @@ class WorkerWatcher:
         return self._listed and self._heard.issuperset(self._tasks) and heard.issuperset(self._expected)
 
     async def run(self) -> None:
+        self._begin(self._former)
         try:
             while True:
                 try:
@@ -64,12 +73,15 @@ class WorkerWatcher:
 
     async def _follow(self, entries: list[WorkerEntry]) -> None:
         listed = {entry.worker_id for entry in entries}
-        kept = {entry for entry in self._heard if entry.worker_id not in listed}
+        kept = {entry for entry in self._heard | self._former if entry.worker_id not in listed}
         await self._stop([known for known in self._tasks if known not in entries and known not in kept])
+        self._begin(entries)
+        self._listed = True
+
+    def _begin(self, entries: Iterable[WorkerEntry]) -> None:
         for entry in entries:
             if entry not in self._tasks:
                 self._tasks[entry] = asyncio.create_task(self._watch(entry), name=f"worker {entry.worker_id}")
-        self._listed = True
 
     async def _stop(self, entries: list[WorkerEntry]) -> None:
         tasks = [self._tasks.pop(entry) for entry in entries]
@@ -90,5 +102,6 @@ class WorkerWatcher:
                     self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
                 finally:
                     self._heard.discard(entry)
+                    self._former.discard(entry)
                     self._handle(WorkerLost(entry.worker_id))
                 await asyncio.sleep(RETRY_S)

@@ -1,4 +1,7 @@
-"""Every service is asked to stop and comes back, one after the other, under load: no run fails."""
+"""Every service is asked to stop and comes back, one after the other, under load: no run fails or is refused.
+
+The provisioner of one machine takes all its workers with it: new runs wait for them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ async def test_a_rolling_restart_fails_no_run(tmp_path: Path) -> None:
         Client([cluster.addresses.gateway, other.address]) as client,
     ):
         async with load(client, histories):
-            for name in ("gateway", "router", "profiler", "w0", "w1"):
+            for name in ("gateway", "router", "profiler", "w0", "w1", "provisioner"):
                 await restart(cluster, name)
         assert [history.events for history in histories if not history.admitted] == []
         await check(client, histories)
