@@ -4,7 +4,8 @@
 
 TRACES is a folder of chain_LOAD_seedN.csv files. Each row is the median over its seeds; ``--extra`` adds runs drawn
 from the scenario's own distributions with seeds that no file has. ``--azure`` takes a public arrival trace (columns
-TIMESTAMP, ContextTokens, GeneratedTokens): its arrivals carry the chain's lengths.
+TIMESTAMP, ContextTokens, GeneratedTokens): its arrivals carry the chain's lengths. ``--plot FILE.svg`` draws what the
+parts with prices (burst12, azure) come to: attainment against replica-seconds, one curve per policy.
 """
 
 from __future__ import annotations
@@ -43,23 +44,43 @@ def main() -> None:
     parser.add_argument("--azure", type=Path, help="Arrival trace for the part azure.")
     parser.add_argument("--extra", type=int, default=0, help="Seeds beyond the files, where the scenario has the load.")
     parser.add_argument("--only", default="", help="Rows whose title has this regular expression.")
+    parser.add_argument("--plot", type=Path, help="Draw attainment against replica-seconds of the rows with a price.")
     args = parser.parse_args()
+    curves: dict[str, list[tuple[float, float]]] = {}
     print(f"{'':<44}{'missed %':>9}{'replica-s':>11}{'accel-s':>9}{'switches/min':>14}  of each seed, %")
     for part in args.part:
         for title, play in PARTS[part](args):
-            if re.search(args.only, title):
-                print(line(title, play()), flush=True)
+            if not re.search(args.only, title):
+                continue
+            reports = play()
+            print(line(title, reports), flush=True)
+            name, _, knob = title.partition(" at ")
+            if knob:
+                curves.setdefault(name, []).append((_median(reports, _cost), 1 - _median(reports, _missed)))
+    if args.plot is not None:
+        from catenary.simulation.plots import attainment_over_cost
+
+        attainment_over_cost(curves, args.plot)
+
+
+def _median(reports: Sequence[Report], value: Callable[[Report], float]) -> float:
+    return statistics.median(value(report) for report in reports)
+
+
+def _missed(report: Report) -> float:
+    return report.missed
+
+
+def _cost(report: Report) -> float:
+    return report.replica_seconds
 
 
 def line(title: str, reports: Sequence[Report]) -> str:
-    def median(value: Callable[[Report], float]) -> float:
-        return statistics.median(value(report) for report in reports)
-
     most = max(60 * report.switches / report.duration_s for report in reports)
     each = " ".join(f"{100 * report.missed:.1f}" for report in reports)
     return (
-        f"{title:<44}{100 * median(lambda r: r.missed):>9.2f}{median(lambda r: r.replica_seconds):>11.0f}"
-        f"{median(lambda r: r.accelerator_seconds):>9.0f}{most:>14.1f}  {each}"
+        f"{title:<44}{100 * _median(reports, _missed):>9.2f}{_median(reports, _cost):>11.0f}"
+        f"{_median(reports, lambda r: r.accelerator_seconds):>9.0f}{most:>14.1f}  {each}"
     )
 
 

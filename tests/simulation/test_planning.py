@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from catenary.cli import plan_files
 from catenary.cli.main import app
-from catenary.simulation import planning
+from catenary.simulation import planning, standing
 from catenary.simulation.capacity import Trial, search
 from catenary.simulation.planning import wilson
+from catenary.simulation.standing import in_jump, phases
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "chain_fixed.yaml"
 WORKFLOW = """
@@ -71,6 +72,9 @@ def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_files, "LEAST_RUNS", 80)
     monkeypatch.setattr(plan_files, "WARM_UP_S", 3.0)
     monkeypatch.setattr(planning, "WARM_UP_S", 3.0)
+    monkeypatch.setattr(standing, "WARM_UP_S", 3.0)
+    monkeypatch.setattr(standing, "LEAST_RUNS", 80)
+    monkeypatch.setattr(standing, "MOST_RUNS", 80)
 
 
 def test_more_arrivals_need_more_replicas() -> None:
@@ -86,6 +90,27 @@ def test_a_deadline_that_no_number_of_replicas_keeps_is_told_with_one_that_could
     assert (code, answer["reached"]) == (1, False)
     assert "however many replicas" in str(answer["reason"])
     assert 3 < float(str(answer["possible_deadline_s"])) < 8
+
+
+def test_what_takes_longer_to_wake_has_to_stand_awake() -> None:
+    waits = ("--ready-in", "0s", "--ready-in", "20s")
+    code, answer = plan(SCENARIO, "--rate", "2", "--attainment", "0.8", "--burst", "10", *waits)
+    assert code == 0
+    usual = sum(answer["verdict"]["replicas"].values())  # type: ignore[index]
+    soon, late = answer["standing"]  # type: ignore[misc]
+    replicas = [sum(one["answer"]["verdict"]["replicas"].values()) for one in (soon, late)]
+    assert usual <= replicas[0] < replicas[1]
+    assert late["lean"]["attainment"] < 0.8 <= late["answer"]["verdict"]["attainment"]
+
+
+def test_only_runs_that_arrive_in_jumps_count() -> None:
+    course = phases(4.0, 2.0, 2)
+    assert [phase.load for phase in course] == [1.0, 4.0, 1.0, 4.0]
+    at, counted = 0.0, []
+    for phase in course:
+        counted.append(in_jump(2.0, at + phase.duration_s / 2))
+        at += phase.duration_s
+    assert counted == [False, True, False, True]
 
 
 def test_workflow_files_are_planned_from_measured_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
 from catenary.cli.options import JsonOption
+from catenary.cli.plan_burst import show_standing, standing_answers
 from catenary.cli.plan_explain import show_plan_in_force
 from catenary.cli.plan_files import (
     PROFILE_FOLDERS,
@@ -48,6 +49,13 @@ def plan_command(
     ] = None,
     max_accelerators: Annotated[int, typer.Option(help="The bound.", min=1, max=4096)] = 64,
     seed: Annotated[int, typer.Option(help="Seed of the simulated runs.")] = 1,
+    burst: Annotated[
+        float | None,
+        typer.Option(help="Arrivals jump to so many times the rate: what must stand awake?", min=1, max=100),
+    ] = None,
+    ready_in: Annotated[
+        list[str] | None, typer.Option(help="With --burst: more takes calls after so long. May be repeated.")
+    ] = None,
     explain: ExplainOption = False,
     config: ConfigOption = None,
     json_output: JsonOption = False,
@@ -61,17 +69,22 @@ def plan_command(
             raise UsageProblem("FILES is missing; name workflow files or a scenario, or use --explain")
         try:
             deadline_s = parse_duration(deadline) if deadline is not None else None
+            waits_s = [parse_duration(text) for text in ready_in or []]
             sizes = _sizes(prompt_tokens, output_tokens or [])
             question = _question(files, rate, attainment, deadline_s, profile or [], sizes)
         except (ProfileError, ScenarioError) as error:
             raise UsageProblem(str(error)) from error
         costs = dict.fromkeys(question.accelerators, 1)
-        answer = Planner(question.base, question.streams, Target(attainment, costs, max_accelerators, seed)).answer()
+        target = Target(attainment, costs, max_accelerators, seed)
+        answer = Planner(question.base, question.streams, target).answer()
+        bursts = standing_answers(question, answer, target, burst, waits_s) if burst and answer.reached else []
         if json_output:
-            print_json(asdict(answer) | {"accelerators": question.accelerators, "assumed": list(question.assumed)})
+            told = {"accelerators": question.accelerators, "assumed": list(question.assumed)}
+            print_json(asdict(answer) | told | {"standing": [asdict(one) for one in bursts]})
         else:
             _show(answer, question, attainment)
-        if not answer.reached:
+            show_standing(bursts)
+        if not answer.reached or not all(one.answer.reached for one in bursts):
             raise typer.Exit(Exit.FAILED)
 
 

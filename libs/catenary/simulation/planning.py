@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catenary.model.compiled import CompiledWorkflow
@@ -26,6 +26,10 @@ WARM_UP_S = 20.0
 LOOSE = 20.0
 
 
+def warmed_up(arrival_s: float) -> bool:
+    return arrival_s >= WARM_UP_S
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """The runs of one workflow: how they arrive, and in how many seconds each is due."""
@@ -37,12 +41,14 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``attainment`` of all runs, 0..1, with at most ``max_accelerators``; ``costs``: of one replica by model."""
+    """``attainment`` of the runs that ``counts`` holds for by their arrival (s), 0..1, with at most
+    ``max_accelerators``; ``costs``: of one replica by model."""
 
     attainment: float
     costs: Mapping[str, int]
     max_accelerators: int = 64
     seed: int = 1
+    counts: Callable[[float], bool] = warmed_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +102,9 @@ class Planner:
 
     def verdict(self, replicas: Mapping[str, int]) -> Verdict:
         cluster = self._cluster(replicas)
-        counted = _counted(cluster)
+        counted = self._counted(cluster)
         met = sum(run_id in cluster.ends.runs and cluster.ends.runs[run_id].met for run_id in counted)
-        latencies = _latencies(cluster)
+        latencies = self._latencies(cluster)
         return Verdict(
             replicas=dict(replicas),
             runs=len(counted),
@@ -107,6 +113,15 @@ class Planner:
             p50_s=quantile(latencies, 0.5),
             p95_s=quantile(latencies, 0.95),
         )
+
+    def _counted(self, cluster: Cluster) -> list[str]:
+        counts = self._target.counts
+        return [run.job.run_id for run in cluster.submitted if counts(run.job.arrival_s)] or list(cluster.workflows)
+
+    def _latencies(self, cluster: Cluster) -> list[float]:
+        runs = cluster.ends.runs
+        counted = (runs[run_id] for run_id in self._counted(cluster) if run_id in runs)
+        return sorted(run.e2e_s for run in counted if run.outcome is Outcome.SUCCEEDED)
 
     def _trial(self, replicas: Mapping[str, int]) -> Trial:
         return Trial(self.verdict(replicas).attainment, self._strain(self._cluster(replicas)))
@@ -126,11 +141,11 @@ class Planner:
     def _possible_deadline_s(self, plenty: Mapping[str, int]) -> float:
         """What so many of the runs take where nobody is in a hurry, rounded up to 0.1 s."""
         loose = [replace(run, deadline_s=LOOSE * (run.deadline_s or 1.0)) for run in self._submitted]
-        latencies = _latencies(self._simulated(plenty, loose))
+        latencies = self._latencies(self._simulated(plenty, loose))
         return math.ceil(10 * quantile(latencies, self._target.attainment)) / 10
 
     def _work(self, streams: Sequence[Stream]) -> tuple[dict[str, int], list[SubmittedRun]]:
-        """The replicas that would do if no engine were ever idle, and the runs in order of arrival."""
+        """The replicas that would do at the busiest time if no engine were ever idle, and the runs by arrival."""
         seconds: dict[str, float] = defaultdict(float)
         submitted = []
         for number, stream in enumerate(streams):
@@ -138,11 +153,11 @@ class Planner:
                 c.call.name: c.call.max_items or LIMITS.max_items for c in stream.workflow.calls if c.call.for_each
             }
             jobs = generate_jobs(stream.work, items, self._target.seed + number)
-            span_s = sum(phase.duration_s for phase in stream.work.phases)
+            busy_s = _busy_s(stream.work)
             for job in jobs:
                 alone = unloaded(job, stream.workflow, self._profiles, LIMITS)
                 for model, work_s in alone.work_s.items():
-                    seconds[model] += work_s / span_s
+                    seconds[model] += work_s / busy_s
                 named = replace(job, run_id=f"{number}-{job.run_id}", own_latency_s=alone.latency_s)
                 submitted.append(SubmittedRun(named, stream.deadline_s, stream.workflow))
         submitted.sort(key=lambda run: (run.job.arrival_s, run.job.run_id))
@@ -170,12 +185,6 @@ def wilson(good: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _counted(cluster: Cluster) -> list[str]:
-    late_enough = [run.job.run_id for run in cluster.submitted if run.job.arrival_s >= WARM_UP_S]
-    return late_enough or [run.job.run_id for run in cluster.submitted]
-
-
-def _latencies(cluster: Cluster) -> list[float]:
-    runs = cluster.ends.runs
-    counted = (runs[run_id] for run_id in _counted(cluster) if run_id in runs)
-    return sorted(run.e2e_s for run in counted if run.outcome is Outcome.SUCCEEDED)
+def _busy_s(work: WorkSection) -> float:
+    """Seconds in which all runs would arrive if they did as fast as in the busiest phase."""
+    return sum(phase.duration_s * phase.load for phase in work.phases) / max(phase.load for phase in work.phases)

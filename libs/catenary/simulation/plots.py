@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,21 @@ def consumed_over_load(points: Sequence[Point], path: Path) -> None:
             axes.set_title(policy, fontsize=10)
         panels[0].set_ylabel("mean seconds per run")
         panels[0].legend(loc="upper left")
+        figure.savefig(path)
+
+
+def attainment_over_cost(curves: Mapping[str, Sequence[tuple[float, float]]], path: Path) -> None:
+    """Per curve points of (replica-seconds, part of the runs in time, 0..1), joined in the order of their cost."""
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = _panels(1, 6.4)
+        for number, (name, points) in enumerate(curves.items()):
+            ordered = sorted(points)
+            colour = POLICY_COLOURS[number % len(POLICY_COLOURS)]
+            shares = [100 * share for _, share in ordered]
+            axes.plot([cost for cost, _ in ordered], shares, color=colour, marker="o", label=name)
+        axes.set_xlabel("replica-seconds awake or waking")
+        axes.set_ylabel("runs in time, per cent")
+        axes.legend(loc="lower right")
         figure.savefig(path)
 
 

@@ -12,7 +12,6 @@ from catenary.policy.provisioning.context import PoolOutlook
 NODES = ((-math.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (math.sqrt(3.0), 1 / 6))
 """Gauss-Hermite nodes and weights of a standard normal deviate: arrivals below, at and above their mean."""
 MEMORY_S = 4.0
-WAIT_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)

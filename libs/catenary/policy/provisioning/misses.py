@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from catenary.policy.prediction import SPEED_SPREAD
@@ -13,6 +13,8 @@ from catenary.policy.provisioning.fluid import NODES, Course, FluidPool
 Capacity = Mapping[str, tuple[float, ...]]
 """By model, when each of its replicas takes calls (s from now), in order."""
 
+WEIGHTS = tuple((node, weight) for node, (_, weight) in enumerate(NODES))
+MEAN = tuple((node, 1.0) for node, (deviate, _) in enumerate(NODES) if deviate == 0)
 STEPS = 40
 LEAST_STEP_S = 0.2
 LEAST_DEVIATION = 0.1
@@ -47,12 +49,18 @@ class MissForecast:
         return STRANDED_WEIGHT * stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
 
     def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
-        """Part of the workflow's runs that miss, 0..1."""
+        """Part of the workflow's runs that miss, 0..1, where no more arrive than on average."""
         courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
         runs = workflow.rate * self._step_s * self._num_steps
-        return min(1.0, self._of_workflow(workflow, courses) / runs) if runs else 0.0
+        return min(1.0, self._of_workflow(workflow, courses, MEAN) / runs) if runs else 0.0
 
-    def _of_workflow(self, workflow: WorkflowOutlook, courses: Mapping[str, tuple[Course, ...]]) -> float:
+    def _of_workflow(
+        self,
+        workflow: WorkflowOutlook,
+        courses: Mapping[str, tuple[Course, ...]],
+        weights: Sequence[tuple[int, float]] = WEIGHTS,
+    ) -> float:
+        """``weights``: of the courses to count, by their number."""
         total = 0.0
         stages = [
             (part, int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s), courses[model])
@@ -61,7 +69,7 @@ class MissForecast:
         ]
         first = -max((offset for _, offset, _ in stages), default=0)
         last = self._num_steps - 1
-        for node, (_, weight) in enumerate(NODES):
+        for node, weight in weights:
             missed = 0.0
             for step in range(first, self._num_steps):
                 stretch = kept = 0.0
