@@ -75,6 +75,8 @@ def few_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "WARM_UP_S", 3.0)
     monkeypatch.setattr(standing, "LEAST_RUNS", 80)
     monkeypatch.setattr(standing, "MOST_RUNS", 80)
+    monkeypatch.setattr(standing, "LEAST_JUMP_S", 4.0)
+    monkeypatch.setattr(standing, "CALM_S", 4.0)
 
 
 def test_more_arrivals_need_more_replicas() -> None:
@@ -94,7 +96,7 @@ def test_a_deadline_that_no_number_of_replicas_keeps_is_told_with_one_that_could
 
 def test_what_takes_longer_to_wake_has_to_stand_awake() -> None:
     waits = ("--ready-in", "0s", "--ready-in", "20s")
-    code, answer = plan(SCENARIO, "--rate", "2", "--attainment", "0.8", "--burst", "10", *waits)
+    code, answer = plan(SCENARIO, "--rate", "2", "--attainment", "0.8", "--burst", "8", *waits)
     assert code == 0
     usual = sum(answer["verdict"]["replicas"].values())  # type: ignore[index]
     soon, late = answer["standing"]  # type: ignore[misc]
