@@ -74,3 +74,19 @@ def test_the_command_starts_without_what_the_other_commands_need() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "catenary.simulation.cluster" in loaded
     assert not {"grpc", "redis", "matplotlib", "asyncio.base_events"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("router.routing=nix", "router: routing: unknown 'nix'; known: round_robin, least_loaded, slack_aware"),
+        ("router.late_share=much", "late_share: Input should be a valid number"),
+        ("gateway.admision=none", "gateway: unknown admision; known: admission"),
+        ("faults=[{kind: worker_crash, worker: Z, at_s: 1}]", "faults: unknown worker 'Z'; known: A-0"),
+    ],
+)
+def test_a_wrong_value_ends_the_command_with_its_name_and_what_is_known(override: str, message: str) -> None:
+    result = CliRunner().invoke(app, ["simulate", str(SCENARIOS / "chain_own.yaml"), "--set", override, "--json"])
+    assert result.exit_code == 2
+    assert message in json.loads(result.stdout)["error"]["message"]
+    assert result.stderr.startswith("error: ")

@@ -85,4 +85,4 @@ def test_plan_explain_asks_the_provisioner_that_the_configuration_names(tmp_path
     config.write_text("provisioner: {address: '127.0.0.1:1'}")
     result = CliRunner().invoke(app, ["plan", "--explain", "--config", str(config)])
     assert (result.exit_code, "no provisioner at 127.0.0.1:1" in result.output) == (3, True)
-    assert "FILES is missing" in CliRunner().invoke(app, ["plan"]).output
+    assert "FILE is missing" in CliRunner().invoke(app, ["plan"]).output

@@ -1,4 +1,4 @@
-"""``--input`` arguments to the values of a workflow's inputs."""
+"""``--input`` arguments to the values of a workflow's inputs, and ``--deadline`` to seconds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catenary.cli.failures import UsageProblem
+from catenary.model.duration import parse_duration
 
 
 def parse_inputs(arguments: Iterable[str]) -> dict[str, Any]:
@@ -27,6 +28,18 @@ def parse_inputs(arguments: Iterable[str]) -> dict[str, Any]:
             raise UsageProblem(f"--input {name}: given twice")
         values[name] = _json(name, raw) if is_json else _text(name, raw)
     return values
+
+
+def parse_deadline(text: str) -> float | None:
+    """Seconds; None where the text is empty.
+
+    Raises:
+        UsageProblem: it is no duration.
+    """
+    try:
+        return parse_duration(text) if text else None
+    except ValueError as error:
+        raise UsageProblem(f"--deadline: {error}") from error
 
 
 def _json(name: str, raw: str) -> Any:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
+from catenary.cli.inputs import parse_deadline
 from catenary.cli.options import JsonOption
 from catenary.cli.plan_burst import show_standing, standing_answers
 from catenary.cli.plan_explain import show_plan_in_force
@@ -25,7 +26,6 @@ from catenary.cli.plan_files import (
     read_profiles,
 )
 from catenary.cli.status import ConfigOption
-from catenary.model.duration import parse_duration
 from catenary.runtime.wire.profile import ProfileError
 from catenary.simulation.planning import Answer, Planner, Target
 from catenary.simulation.scenario import ScenarioError
@@ -36,10 +36,12 @@ ExplainOption = Annotated[
 
 
 def plan_command(
-    files: Annotated[list[Path] | None, typer.Argument(help="Workflow files, or one scenario file (YAML).")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Workflow files, or one scenario file (YAML).")
+    ] = None,
     rate: Annotated[float | None, typer.Option(help="Runs per second of each workflow.", min=0.001)] = None,
     attainment: Annotated[float, typer.Option(help="Share of runs to be in time, 0..1.", min=0.01, max=0.9999)] = 0.95,
-    deadline: Annotated[str | None, typer.Option(help="Of each run, in place of the file's: 8s, 500ms, 2m.")] = None,
+    deadline: Annotated[str, typer.Option(help="Of each run, in place of the file's: 8s, 500ms, 2m.")] = "",
     profile: Annotated[
         list[str] | None, typer.Option(metavar="MODEL=FILE", help="A profile to take. May be repeated.")
     ] = None,
@@ -66,9 +68,9 @@ def plan_command(
             show_plan_in_force(config, json_output)
             return
         if not files:
-            raise UsageProblem("FILES is missing; name workflow files or a scenario, or use --explain")
+            raise UsageProblem("FILE is missing; name workflow files or a scenario, or use --explain")
         try:
-            deadline_s = parse_duration(deadline) if deadline is not None else None
+            deadline_s = parse_deadline(deadline)
             waits_s = [parse_duration(text) for text in ready_in or []]
             sizes = _sizes(prompt_tokens, output_tokens or [])
             question = _question(files, rate, attainment, deadline_s, profile or [], sizes)

@@ -11,7 +11,7 @@ import yaml
 
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.profile import EngineProfile
-from catenary.model.spec import compile_workflow, load_workflow, parse_workflow
+from catenary.model.spec import SpecError, compile_workflow, load_workflow, parse_workflow
 from catenary.model.workflow import InputType, Workflow
 from catenary.runtime.wire.profile import ProfileError, load_profile_file
 from catenary.simulation.planning import LIMITS, WARM_UP_S, Stream
@@ -52,7 +52,10 @@ class Question:
 
 
 def is_scenario(path: Path) -> bool:
-    data = yaml.safe_load(path.read_text())
+    try:
+        data = yaml.safe_load(path.read_text())
+    except yaml.YAMLError:
+        return False
     return isinstance(data, Mapping) and "workflow" in data
 
 
@@ -76,7 +79,7 @@ def from_workflows(
     sizes: Sizes,
 ) -> Question:
     """``rate``: runs per second of each workflow."""
-    written = [load_workflow(path.read_text(), LIMITS) for path in paths]
+    written = [_read(path) for path in paths]
     compiled = [_compiled(path, workflow, profiles) for path, workflow in zip(paths, written, strict=True)]
     streams = [
         Stream(
@@ -131,6 +134,13 @@ def model_section(profile: EngineProfile, default_output_tokens: int) -> ModelSe
     values: dict[str, Any] = {name: getattr(profile, name) for name in shared}
     values["prefill_base_s"] += profile.overhead_s
     return ModelSection(**values, default_output_tokens=default_output_tokens)
+
+
+def _read(path: Path) -> Workflow:
+    try:
+        return load_workflow(path.read_text(), LIMITS)
+    except SpecError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _compiled(path: Path, workflow: Workflow, profiles: Mapping[str, EngineProfile]) -> CompiledWorkflow:

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from catenary.cli.failures import Exit, UsageProblem, print_json
+from catenary.cli.failures import Exit, print_json
 from catenary.cli.follow import follow
-from catenary.cli.inputs import parse_inputs
+from catenary.cli.inputs import parse_deadline, parse_inputs
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, InputOption, JsonOption
 from catenary.cli.session import talk
 from catenary.cli.shapes import run_shape
 from catenary.client import Client, Run, RunOptions
-from catenary.model.duration import parse_duration
 from catenary.model.outcome import PriorityClass
 
 WorkflowArgument = Annotated[str, typer.Argument(metavar="FILE", help="A workflow's YAML file, or a registered name.")]
@@ -52,7 +51,7 @@ def run_command(
             priority=priority,
             tokens=tokens and not json_output,
             detach=detach,
-            deadline_s=_deadline_s(deadline),
+            deadline_s=parse_deadline(deadline),
         )
         async with await client.submit(workflow, parse_inputs(inputs or ()), **options) as handle:
             return await follow(handle, None if json_output else Console(highlight=False))
@@ -62,12 +61,3 @@ def run_command(
         print_json(run_shape(run))
     if not run.succeeded:
         raise typer.Exit(Exit.FAILED)
-
-
-def _deadline_s(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageProblem(f"--deadline: {error}") from error

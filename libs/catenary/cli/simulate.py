@@ -18,7 +18,7 @@ from catenary.simulation.sweep import Sweep
 
 
 def simulate_command(
-    scenario: Annotated[Path, typer.Argument(help="Scenario file (YAML).")],
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="Scenario file (YAML).")],
     trace: Annotated[Path | None, typer.Option(help="Runs from a CSV file instead of the scenario's arrivals.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     policy: Annotated[str, typer.Option(help="Set of policies: catenary, fcfs or edf.")] = "catenary",
@@ -41,8 +41,11 @@ def simulate_command(
         watcher = Invariants() if invariants else None
         result, _ = simulate(load_scenario(scenario, policy, overrides or ()), policy, seed, trace, watcher)
     except (ScenarioError, BrokenInvariant) as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2 if isinstance(error, ScenarioError) else 1) from error
+        code, status = (2, "INVALID_ARGUMENT") if isinstance(error, ScenarioError) else (1, "INTERNAL")
+        if as_json:
+            print(json.dumps({"error": {"code": status, "message": str(error), "reason": ""}}))
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(code) from error
     print(json.dumps(asdict(result)) if as_json else _text(result))
 
 

@@ -63,9 +63,7 @@ def make_workers(
 ) -> dict[str, SimWorker]:
     """Shared accelerators have all models, the one that begins awake first."""
     workers = {}
-    awake = [(f"{model}-{i}", model) for model, count in scenario.replicas.items() for i in range(count)]
-    spare = [(f"spare-{i}", "") for i in range(scenario.accelerators - len(awake))]
-    for name, first in awake + spare:
+    for name, first in scenario.workers():
         others = [model for model in scenario.models if model != first] if scenario.accelerators else []
         replicas = [
             SimReplica(model, profiles[model], scenario.models[model].lookahead, EngineModel(profiles[model]))

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from catenary.core.gateway.settings import GatewaySettings
 from catenary.core.router.settings import RouterSettings
+from catenary.policy.admission import ADMISSIONS
+from catenary.policy.ordering import ORDERINGS
 from catenary.policy.provisioning.context import Bounds, PlanSettings
-from catenary.simulation.faults import Fault
+from catenary.policy.routing import ROUTINGS
+from catenary.simulation.faults import Fault, SlowStart, WorkerCrash, WorkerDrain
 from catenary.simulation.presets import PRESETS
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
@@ -173,13 +177,13 @@ class Scenario(Section):
 
     @field_validator("gateway")
     @classmethod
-    def _gateway_names(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _known(values, GatewaySettings)
+    def _gateway_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _checked(values, GatewaySettings, {"admission": ADMISSIONS})
 
     @field_validator("router")
     @classmethod
-    def _router_names(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _known(values, RouterSettings)
+    def _router_values(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return _checked(values, RouterSettings, {"ordering": ORDERINGS, "routing": ROUTINGS})
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Scenario:
@@ -195,6 +199,19 @@ class Scenario(Section):
                 raise ValueError(f"replicas: unknown model {model!r}; known: {', '.join(sorted(self.models))}")
         return self
 
+    @model_validator(mode="after")
+    def _faults_name_workers(self) -> Scenario:
+        known = [name for name, _ in self.workers()]
+        for fault in self.faults:
+            if isinstance(fault, WorkerCrash | SlowStart | WorkerDrain) and fault.worker not in known:
+                raise ValueError(f"faults: unknown worker {fault.worker!r}; known: {', '.join(known)}")
+        return self
+
+    def workers(self) -> list[tuple[str, str]]:
+        """(name, model that is awake at first) of each worker; the model is empty where none is."""
+        awake = [(f"{model}-{i}", model) for model, count in self.replicas.items() for i in range(count)]
+        return awake + [(f"spare-{i}", "") for i in range(self.accelerators - len(awake))]
+
 
 def load_scenario(path: Path, policy: str = "catenary", overrides: Sequence[str] = ()) -> Scenario:
     """The file with a preset of policies and ``name.of.value=yaml`` overrides on top.
@@ -205,7 +222,8 @@ def load_scenario(path: Path, policy: str = "catenary", overrides: Sequence[str]
     try:
         data = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ScenarioError(f"{path}: cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ScenarioError(f"{path}: cannot be read: {why}") from error
     if not isinstance(data, dict):
         raise ScenarioError(f"{path}: must be a mapping, is a {type(data).__name__}")
     if policy not in PRESETS:
@@ -221,8 +239,7 @@ def parse_scenario(data: Mapping[str, Any]) -> Scenario:
     try:
         return Scenario(**data)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'scenario'}: {e['msg']}" for e in error.errors()]
-        raise ScenarioError("\n".join(lines)) from error
+        raise ScenarioError("\n".join(_problem(e) for e in error.errors())) from error
 
 
 def _override(data: dict[str, Any], override: str) -> None:
@@ -244,9 +261,28 @@ def _child(place: Any, part: str, name: str) -> Any:
     return place.setdefault(part, {})
 
 
-def _known(values: dict[str, Any], settings: type[GatewaySettings] | type[RouterSettings]) -> dict[str, Any]:
+def _checked(
+    values: dict[str, Any],
+    settings: type[GatewaySettings] | type[RouterSettings],
+    policies: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Values of a core's settings as they were given, once all of them are known and of the right type."""
     known = {field.name for field in fields(settings)}
     unknown = sorted(set(values) - known)
     if unknown:
         raise ValueError(f"unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    for name, choices in policies.items():
+        if values.get(name, next(iter(choices))) not in choices:
+            raise ValueError(f"{name}: unknown {values[name]!r}; known: {', '.join(choices)}")
+    try:
+        TypeAdapter(settings).validate_python(values)
+    except ValidationError as error:
+        raise ValueError("; ".join(_problem(e) for e in error.errors())) from error
     return values
+
+
+def _problem(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"])) or "scenario"
+    if error["type"] == "value_error":
+        return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {error['msg']} (value: {repr(error['input'])[:80]})"

@@ -37,7 +37,8 @@ def load_config(path: Path | None) -> Config:
         return Config(**values)
     except ValidationError as error:
         lines = [
-            f"{'.'.join(str(part) for part in e['loc']) or 'config'}: {e['msg']} (value: {_shown(e['input'])})"
+            f"{'.'.join(str(part) for part in e['loc']) or 'config'}: {e['msg'].removeprefix('Value error, ')} "
+            f"(value: {_shown(e['input'])})"
             for e in error.errors()
         ]
         raise ConfigError("\n".join(lines)) from error
