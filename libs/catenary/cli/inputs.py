@@ -1,4 +1,4 @@
-"""``--input`` arguments to the values of a workflow's inputs, and ``--deadline`` to seconds."""
+"""``--input`` arguments to the values of a workflow's inputs, and options that are durations to seconds."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def parse_inputs(arguments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def parse_deadline(text: str) -> float | None:
-    """Seconds; None where the text is empty.
+def option_s(option: str, text: str) -> float:
+    """The seconds that ``text`` names.
 
     Raises:
         UsageProblem: it is no duration.
     """
     try:
-        return parse_duration(text) if text else None
+        return parse_duration(text)
     except ValueError as error:
-        raise UsageProblem(f"--deadline: {error}") from error
+        raise UsageProblem(f"{option}: {error}") from error
 
 
 def _json(name: str, raw: str) -> Any:

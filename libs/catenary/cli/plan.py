@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
-from catenary.cli.inputs import parse_deadline
+from catenary.cli.inputs import option_s
 from catenary.cli.options import JsonOption
 from catenary.cli.plan_burst import show_standing, standing_answers
 from catenary.cli.plan_explain import show_plan_in_force
@@ -70,8 +70,8 @@ def plan_command(
         if not files:
             raise UsageProblem("FILE is missing; name workflow files or a scenario, or use --explain")
         try:
-            deadline_s = parse_deadline(deadline)
-            waits_s = [parse_duration(text) for text in ready_in or []]
+            deadline_s = option_s("--deadline", deadline) if deadline else None
+            waits_s = [option_s("--ready-in", text) for text in ready_in or []]
             sizes = _sizes(prompt_tokens, output_tokens or [])
             question = _question(files, rate, attainment, deadline_s, profile or [], sizes)
         except (ProfileError, ScenarioError) as error:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from catenary.cli.failures import Exit, print_json
 from catenary.cli.follow import follow
-from catenary.cli.inputs import parse_deadline, parse_inputs
+from catenary.cli.inputs import option_s, parse_inputs
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, InputOption, JsonOption
 from catenary.cli.session import talk
 from catenary.cli.shapes import run_shape
@@ -51,7 +51,7 @@ def run_command(
             priority=priority,
             tokens=tokens and not json_output,
             detach=detach,
-            deadline_s=parse_deadline(deadline),
+            deadline_s=option_s("--deadline", deadline) if deadline else None,
         )
         async with await client.submit(workflow, parse_inputs(inputs or ()), **options) as handle:
             return await follow(handle, None if json_output else Console(highlight=False))
