@@ -1,10 +1,12 @@
-"""A load that alternates between two models under deadlines: time-slicing with freeze and with drain, and both awake.
+"""A load that alternates between two models under deadlines: both awake, or taking turns.
 
     python loadtest/gpu/alternate.py [--config FILE] [--out FOLDER] [--seconds 20]
+        [--modes AWAKE FREEZE DRAIN COLD PROVISIONER]
 
 Calls of 128 + 128 tokens arrive as a Poisson stream; which model they name alternates in phases. Where the models take
 turns, a controller outside the services switches when calls of the sleeping one wait and the awake one has had its
-quantum; the commands are those of the worker's RPCs.
+quantum; the commands are those of the worker's RPCs. COLD unloads one engine and starts the other; in mode PROVISIONER
+the cluster's own provisioner decides (provisioner.policy: risk).
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from rows import print_table, write_rows
 from catenary.client import Client
 from catenary.runtime.config import load_config
 from catenary.runtime.rpc import channel
+from catenary.v1.worker_service_pb2 import REPLICA_STATE_AWAKE, REPLICA_STATE_DEAD
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 
 HERE = Path(__file__).parent
 TOKENS = 128
 MAJORITY = 0.85
+HANDS_OFF = ("AWAKE", "PROVISIONER")
 
 
 class Turns:
@@ -43,6 +47,20 @@ class Turns:
         self.switches: list[float] = []
         self.awake = models[0]
 
+    async def prepare(self) -> None:
+        """The first model awake; the second as the mode begins with it."""
+        first, second = self.models
+        states = await self.worker.states()
+        if self.mode == "AWAKE":
+            await self.worker.wake_surely(second)
+        elif self.mode == "COLD":
+            await self.worker.unload(second)
+        elif states[second] == REPLICA_STATE_AWAKE:
+            await self.worker.sleep(second, mode="DRAIN")
+        if states[first] == REPLICA_STATE_DEAD:
+            await self.worker.start(first)
+        await self.worker.wake_surely(first)
+
     async def follow(self) -> None:
         since = time.monotonic()
         while True:
@@ -52,8 +70,12 @@ class Turns:
             if not self.open[other] or own_turn:
                 continue
             began = time.monotonic()
-            await self.worker.sleep(self.awake, mode=self.mode)
-            await self.worker.wake(other)
+            if self.mode == "COLD":
+                await self.worker.unload(self.awake)
+                await self.worker.start(other)
+            else:
+                await self.worker.sleep(self.awake, mode=self.mode)
+                await self.worker.wake(other)
             self.awake = other
             since = time.monotonic()
             self.switches.append(since - began)
@@ -114,23 +136,20 @@ async def alternate(args: argparse.Namespace) -> None:
         for mode in args.modes:
             texts = [prompts.text(TOKENS) for _ in calls]
             turns = Turns(worker, args.models, mode, args.quantum)
-            following = None
-            if mode != "AWAKE":
-                await worker.sleep(args.models[1], mode="DRAIN")
-                following = asyncio.create_task(turns.follow())
+            await turns.prepare()
+            following = None if mode in HANDS_OFF else asyncio.create_task(turns.follow())
             seen = await drive(client, calls, texts, args.deadline, turns)
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
-                for model in args.models:
-                    await worker.wake_surely(model)
+            print_table(mode, [summary(mode, args.deadline, seen, turns)])
             rows.append(summary(mode, args.deadline, seen, turns))
             raw += [
                 {"mode": mode, "model": s.model, "at": at, "e2e_s": s.end - s.submit, "ttft_s": s.ttft_s, "met": s.met,
                  "outcome": s.outcome, "tokens": s.tokens, "reason": s.reason}
                 for s, (at, _) in zip(seen, calls, strict=True)
             ]  # fmt: skip
-            write_rows(args.out / "alternate.jsonl", raw)
+            write_rows(args.out / args.rows, raw)
     print_table(f"{args.rate:g} calls/s of {TOKENS} + {TOKENS} tokens, phases of {args.phase:g} s", rows)
 
 
@@ -140,6 +159,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("loadtest/out/gpu"))
     parser.add_argument("--models", nargs=2, default=["llama-8b-shape", "llama-3b-shape"])
     parser.add_argument("--modes", nargs="+", default=["AWAKE", "FREEZE", "DRAIN"])
+    parser.add_argument("--rows", default="alternate.jsonl", help="name of the file for the raw rows")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=12.0)
     parser.add_argument("--phase", type=float, default=5.0)

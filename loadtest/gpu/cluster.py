@@ -75,6 +75,35 @@ class WorkerCommands:
                     raise
                 await asyncio.sleep(0.1)
 
+    async def start(self, model: str, timeout_s: float = 240.0) -> float:
+        """Load a model and wait until it is awake."""
+        began = time.monotonic()
+        await self._stub.LoadModel(worker_service_pb2.LoadModelRequest(model=model))
+        await self._reach(model, worker_service_pb2.REPLICA_STATE_AWAKE, timeout_s)
+        return time.monotonic() - began
+
+    async def unload(self, model: str, timeout_s: float = 60.0) -> float:
+        """End a model's engine when its calls have ended, and wait until its memory is free."""
+        began = time.monotonic()
+        await self._stub.UnloadModel(worker_service_pb2.UnloadModelRequest(model=model))
+        await self._reach(model, worker_service_pb2.REPLICA_STATE_DEAD, timeout_s)
+        return time.monotonic() - began
+
+    async def _reach(self, model: str, state: int, timeout_s: float) -> None:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                snapshot = await self.snapshot()
+                found = next(replica for replica in snapshot.replicas if replica.model == model)
+                if found.state == state:
+                    return
+                if found.state == worker_service_pb2.REPLICA_STATE_DEAD and found.error:
+                    raise RuntimeError(f"{model}: {found.error}")
+                await asyncio.sleep(0.05)
+
+    async def states(self) -> dict[str, int]:
+        """State of each replica, by model."""
+        return {replica.model: replica.state for replica in (await self.snapshot()).replicas}
+
     async def snapshot(self) -> worker_service_pb2.WorkerSnapshot:
         call = self._stub.WatchSnapshots(worker_service_pb2.WatchSnapshotsRequest(watcher_id="loadtest"))
         try:

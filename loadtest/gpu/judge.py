@@ -3,9 +3,8 @@
     python loadtest/gpu/judge.py HOLDOUT.jsonl [--profiles profiles] [--accelerator nvidia-h100-80gb-hbm3]
 
 Each scenario is run through the simulated engine on its profile with the calls' submit times and tokens; the profile's
-``overhead_s`` is added to each call, and ``submit_s`` passes between two of them. A call arrives when the gateway
-places it, and its time counts from there; with ``--client`` both count from the client's submission. The error is
-|predicted / measured - 1|.
+``overhead_s`` is added to each call. A call arrives when the gateway places it, and its time counts from there; with
+``--client`` both count from the client's submission. The error is |predicted / measured - 1|.
 """
 
 from __future__ import annotations
@@ -31,15 +30,11 @@ def predicted(profile: EngineProfile, calls: list[dict[str, Any]], chunk: int) -
     """Whole time of each call in seconds."""
     engine = EngineModel(replace(profile, correction=1.0), chunk)
     ended: dict[Any, float] = {}
-    waited: dict[int, float] = {}
-    at = 0.0
     for number, call in sorted(enumerate(calls), key=lambda item: item[1]["submit_s"]):
-        at = max(call["submit_s"], at + profile.submit_s)
-        waited[number] = at - call["submit_s"]
-        ended |= _ends(engine, at)
-        engine.submit(number, call["prompt_tokens"], call["output_tokens"], number, at)
+        ended |= _ends(engine, call["submit_s"])
+        engine.submit(number, call["prompt_tokens"], call["output_tokens"], number, call["submit_s"])
     ended |= _ends(engine, 1e6)
-    return [waited[number] + ended[number] + profile.overhead_s for number in range(len(calls))]
+    return [ended[number] + profile.overhead_s for number in range(len(calls))]
 
 
 def _ends(engine: EngineModel, now: float) -> dict[Any, float]:

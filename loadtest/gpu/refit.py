@@ -16,8 +16,8 @@ from catenary.policy.profile_fit import fit_profile
 from catenary.runtime.wire.profile import load_record_file, save_record_file
 
 
-def refit(record: ProfileRecord, transport_s: float) -> ProfileRecord:
-    fit = fit_profile(record.profile, record.points)
+def refit(record: ProfileRecord, transport_s: float, iteration_tokens: int) -> ProfileRecord:
+    fit = fit_profile(record.profile, record.points, iteration_tokens)
     profile = replace(fit.profile, overhead_s=fit.profile.overhead_s + transport_s)
     return replace(
         record,
@@ -32,11 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--transport", type=float, default=0.0, help="seconds of a call's way to the worker and back")
+    parser.add_argument("--iteration-tokens", type=int, default=8192, help="prompt tokens of one iteration at most")
     args = parser.parse_args()
     table = []
     for path in args.files:
         before = load_record_file(path)
-        after = refit(before, args.transport)
+        after = refit(before, args.transport, args.iteration_tokens)
         save_record_file(path, after)
         table.append(
             {

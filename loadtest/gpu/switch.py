@@ -132,11 +132,6 @@ async def switch(args: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     async with channel(worker_address(plan, config)) as connection, Client(config.gateway.address) as client:
         worker = WorkerCommands(WorkerServiceStub(connection))
-        if args.level_two:
-            rows = await second_level(worker, args.models)
-            write_rows(args.out / "sleep2.jsonl", rows)
-            print_table("sleep and wake through the worker's RPCs, level 2", rows)
-            return
         prepared = await prepare(worker, args.models)
         write_rows(args.out / "sleep.jsonl", prepared)
         print_table("sleep and wake through the worker's RPCs, level 1", prepared)
@@ -158,15 +153,6 @@ async def switch(args: argparse.Namespace) -> None:
     print_table(f"the {NUM_CALLS} frozen calls of each switch", [{name: row[name] for name in checks} for row in rows])
 
 
-async def second_level(worker: WorkerCommands, models: list[str]) -> list[dict[str, Any]]:
-    """Sleep at level 2, which drops the weights, and wake: the last thing done, for nothing loads them again."""
-    rows: list[dict[str, Any]] = []
-    for model in models:
-        sleep_s = await worker.sleep(model, level=2, mode="DRAIN")
-        rows.append({"model": model, "sleep_s": sleep_s, "wake_s": await worker.wake(model)})
-    return rows
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, default=HERE / "cluster.yaml")
@@ -174,7 +160,6 @@ def main() -> None:
     parser.add_argument("--models", nargs=3, default=["llama-1b-shape", "llama-3b-shape", "llama-8b-shape"])
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=300)
-    parser.add_argument("--level-two", action="store_true", help="only sleep at level 2 and wake")
     parser.add_argument("--before", type=float, default=0.7, help="seconds between the calls and the guest's call")
     asyncio.run(switch(parser.parse_args()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
@@ -62,13 +62,13 @@ class EngineDriver:
     ) -> None:
         try:
             if self._waiting:
-                await self._abort()
+                await self.abort()
         finally:
             self._stream.cancel()
             if self._reading is not None:
                 await asyncio.gather(self._reading, return_exceptions=True)
 
-    async def _abort(self) -> None:
+    async def abort(self) -> None:
         """Abort the calls under way and wait a little for their ends."""
         aborts = [pb.AbortCall(call_id=call_id, attempt=1, run_epoch=1) for call_id in self._waiting]
         with contextlib.suppress(grpc.RpcError, asyncio.InvalidStateError, TimeoutError):
@@ -92,14 +92,20 @@ class EngineDriver:
         Raises:
             ProfileFailed: a call ended otherwise than by its length, the worker went away or took too long.
         """
-        starts = self._starts(point)
-        self._waiting = {start.call_id for start in starts}
+        async with self.failing(point):
+            sent_s = clock.now()
+            await self.send(point)
+            ends = await self._ends(point)
+            whole_s = clock.now() - sent_s
+        longest_s = max(end.duration_us for end in ends) * 1e-6
+        return Sample(_seconds(point, ends), _steps(point, ends), max(0.0, whole_s - longest_s))
+
+    @contextlib.asynccontextmanager
+    async def failing(self, point: GridPoint) -> AsyncIterator[None]:
+        """Raises ProfileFailed where the worker goes away while ``point`` is measured, or that takes too long."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                sent_s = clock.now()
-                await self._stream.write(pb.GenerateRequest(starts=starts))
-                ends = await self._ends(point)
-                whole_s = clock.now() - sent_s
+                yield
         except TimeoutError:
             raise ProfileFailed(
                 grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -108,8 +114,25 @@ class EngineDriver:
             ) from None
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
             raise _worker_gone(point, error) from error
-        longest_s = max(end.duration_us for end in ends) * 1e-6
-        return Sample(_seconds(point, ends), _steps(point, ends), max(0.0, whole_s - longest_s))
+
+    async def send(self, point: GridPoint) -> list[str]:
+        """Start the calls of ``point``; their ids."""
+        starts = self._starts(point)
+        calls = [start.call_id for start in starts]
+        self._waiting.update(calls)
+        await self._stream.write(pb.GenerateRequest(starts=starts))
+        return calls
+
+    async def next(self, point: GridPoint) -> pb.GenerateResponse:
+        """What the worker says next; the calls that it ends are checked."""
+        response = await self._responses.get()
+        if not isinstance(response, pb.GenerateResponse):
+            raise _worker_gone(point, response)
+        for end in response.ends:
+            if end.call_id in self._waiting:
+                self._waiting.remove(end.call_id)
+                _check(point, end)
+        return response
 
     def _starts(self, point: GridPoint) -> list[pb.StartCall]:
         self._num_batches += 1
@@ -130,14 +153,7 @@ class EngineDriver:
     async def _ends(self, point: GridPoint) -> list[pb.CallEnd]:
         ends: list[pb.CallEnd] = []
         while self._waiting:
-            response = await self._responses.get()
-            if not isinstance(response, pb.GenerateResponse):
-                raise _worker_gone(point, response)
-            for end in response.ends:
-                if end.call_id in self._waiting:
-                    self._waiting.remove(end.call_id)
-                    _check(point, end)
-                    ends.append(end)
+            ends += (await self.next(point)).ends
         return ends
 
 

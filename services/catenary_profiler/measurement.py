@@ -21,8 +21,9 @@ from catenary.runtime.config import Config
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
-from catenary_profiler.driver import EngineDriver
+from catenary_profiler.driver import EngineDriver, Sample
 from catenary_profiler.failure import ProfileFailed
+from catenary_profiler.joining import measure_joining
 from catenary_profiler.memory import ProcessMemory
 from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
 from catenary_profiler.sleeping import SleepTimes, measure_sleep
@@ -114,7 +115,7 @@ class Measurement:
             session = _plan(bounds, quick, replica.model)
             while (point := session.next_point(clock.now())) is not None:
                 report(Progress(session.taken, session.total, point.label))
-                sample = await driver.measure(point)
+                sample = await _sample(driver, point, bounds)
                 session.record(point, sample.seconds, sample.steps)
                 transports.append(sample.transport_s)
         report(Progress(session.total, session.total, "fitting"))
@@ -156,6 +157,12 @@ class Measurement:
 
     def _on_cpu(self, worker_id: str) -> bool:
         return any(worker.id == worker_id and worker.device == "cpu" for worker in self._config.workers)
+
+
+async def _sample(driver: EngineDriver, point: GridPoint, bounds: EngineBounds) -> Sample:
+    if point.kind is PointKind.JOINING:
+        return await measure_joining(driver, point, bounds.hosts)
+    return await driver.measure(point)
 
 
 def _plan(bounds: EngineBounds, quick: bool, model: str) -> ProfileSession:

@@ -27,6 +27,8 @@ from catenary_worker.weights import weights_bytes
 _LIVENESS_S = 0.25
 _KILL_AFTER_S = 10.0
 _GIVE_UP_AFTER_S = 2.0
+_DROPS_WEIGHTS = 2
+_DUMMY = "dummy"
 
 
 class VllmEngine:
@@ -47,6 +49,7 @@ class VllmEngine:
         self._liveness: asyncio.Task[None] | None = None
         self._stopping = False
         self._held: HeldModel | None = None
+        self._weights_dropped = False
 
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
@@ -85,10 +88,18 @@ class VllmEngine:
             await self._llm.sleep(level, mode="keep" if freeze else "abort")
         except Exception as error:  # whatever the engine process raised
             raise EngineError(f"vLLM did not sleep: {type(error).__name__}: {error}") from error
+        self._weights_dropped = level >= _DROPS_WEIGHTS
 
     async def wake(self) -> None:
         try:
-            await self._llm.wake_up()
+            if self._weights_dropped:
+                await self._llm.wake_up(["weights"])
+                if self._settings.config.engine_args.get("load_format") != _DUMMY:
+                    await self._llm.collective_rpc("reload_weights")
+                await self._llm.wake_up(["kv_cache"])
+                self._weights_dropped = False
+            else:
+                await self._llm.wake_up()
         except Exception as error:  # whatever the engine process raised
             raise EngineError(f"vLLM did not wake: {type(error).__name__}: {error}") from error
 

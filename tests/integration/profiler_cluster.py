@@ -38,6 +38,7 @@ class SmallWorker(WorkerServiceServicer):
             weights_bytes=1000,
         )
         self.engine = EngineModel(profile)
+        self.told: dict[str, int] = {}
         self.prompts: list[tuple[int, ...]] = []
         self.aborted: list[str] = []
         self.fail_after = 1_000_000
@@ -75,7 +76,7 @@ class SmallWorker(WorkerServiceServicer):
         try:
             while True:
                 now = clock.now()
-                next_s = self.engine.next_event(now)
+                next_s = self.engine.next_step(now)
                 try:
                     request = await asyncio.wait_for(arrived.get(), None if next_s is None else max(0, next_s - now))
                 except TimeoutError:
@@ -99,7 +100,13 @@ class SmallWorker(WorkerServiceServicer):
 
     def _advance(self) -> pb.GenerateResponse:
         finished = self.engine.advance(clock.now()).finished
-        return pb.GenerateResponse(ends=[self._end(call) for call in finished if not call.aborted])
+        progress = {str(call_id): tokens for call_id, tokens in self.engine.progress()}
+        deltas = [
+            pb.CallDelta(call_id=call_id, attempt=1, token_ids=[0] * (tokens - self.told.get(call_id, 0)))
+            for call_id, tokens in progress.items()
+        ]
+        self.told = progress
+        return pb.GenerateResponse(deltas=deltas, ends=[self._end(call) for call in finished if not call.aborted])
 
     def _end(self, call: FinishedCall) -> pb.CallEnd:
         failed = len(self.prompts) > self.fail_after

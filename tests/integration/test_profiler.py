@@ -10,9 +10,10 @@ import pytest
 from profiler_cluster import SmallProvisioner, start_cluster
 
 from catenary.cli.profile_files import export_profile, import_profile
+from catenary.core.profile_grid import EngineBounds
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile import EngineProfile
-from catenary.model.profile_point import ProfileRecord
+from catenary.model.profile_point import GridPoint, PointKind, ProfileRecord
 from catenary.runtime.config import Config, ConfigError
 from catenary.runtime.embedded import EmbeddedStore
 from catenary.runtime.rpc import channel, error_info
@@ -22,6 +23,8 @@ from catenary.runtime.wire.profile import load_profile_file, profile_from_proto,
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
 from catenary_profiler.archive import ProfileArchive
+from catenary_profiler.driver import EngineDriver
+from catenary_profiler.joining import measure_joining
 from catenary_profiler.shell import ProfilerShell
 
 TRUTH = EngineProfile(
@@ -232,3 +235,12 @@ async def test_corrections_reach_the_store_under_the_same_version(store_url: str
     await redis.aclose()
     assert stored is not None
     assert (stored.version, stored.correction) == (1, pytest.approx(2.0))
+
+
+async def test_prompts_that_join_a_batch_are_timed_by_what_they_add_to_it(provisioner: SmallProvisioner) -> None:
+    guests = GridPoint(PointKind.JOINING, 1400, 1, 4)
+    hosts = EngineBounds(1500, 8).hosts
+    async with channel(provisioner.address) as to_worker, EngineDriver(to_worker, "small", "holder", 20.0) as driver:
+        sample = await measure_joining(driver, guests, hosts)
+    assert sample.seconds == pytest.approx(TRUTH.prefill_s(1400), rel=0.4)
+    assert len(provisioner.worker.aborted) == hosts.batch == 7

@@ -7,7 +7,7 @@ import pytest
 from catenary.core.profile_grid import EngineBounds, plan_grid
 from catenary.model.prefill_curve import seconds_at
 from catenary.model.profile import EngineProfile
-from catenary.model.profile_point import PointKind, ProfilePoint
+from catenary.model.profile_point import GridPoint, PointKind, ProfilePoint
 from catenary.policy.curve_fit import burst_s, never_falling
 from catenary.policy.profile_fit import fit_profile, predict_point_s
 from catenary.runtime.wire.profile import ProfileError, profile_from_proto, profile_to_proto
@@ -48,11 +48,43 @@ def test_values_are_pooled_where_they_fall() -> None:
 
 
 def test_the_engine_takes_a_burst_as_the_curve_says() -> None:
-    engine = EngineModel(DEVICE, 8192)
+    engine = EngineModel(replace(DEVICE, submit_s=0.0), 8192)
     for number in range(8):
         engine.submit(number, 256, 1, number, 0.0)
     ends = [call.finish_s for call in engine.advance(10.0).finished]
     assert ends == pytest.approx([DEVICE.step_s(8) + seconds_at(CURVE, 2048)] * 8)
+
+
+@pytest.mark.parametrize(("batch", "length"), [(2, 32), (32, 32), (256, 32), (16, 256), (32, 1024)])
+def test_the_engine_and_the_fit_agree_on_a_burst(batch: int, length: int) -> None:
+    device = replace(DEVICE, prefill_token2_s=1e-10)
+    engine = EngineModel(device, 8192)
+    for number in range(batch):
+        engine.submit(number, length, 1, number, 0.0)
+    last = max(call.finish_s for call in engine.advance(10.0).finished)
+    point = GridPoint(PointKind.MIXED, length, 1, batch)
+    assert burst_s(device, point, 8192) - device.overhead_s == pytest.approx(last, rel=0.01)
+
+
+def test_a_call_that_is_aborted_on_its_way_into_the_engine_delays_nobody() -> None:
+    engine = EngineModel(replace(DEVICE, submit_s=0.1))
+    for call in "abc":
+        engine.submit(call, 16, 1, 0, 0.0)
+    engine.abort("b", 0.01)
+    ends = {call.call_id: call.finish_s for call in engine.advance(1.0).finished}
+    step = DEVICE.step_s(1) + 0.004
+    assert ends == pytest.approx({"a": step, "c": 0.2 + step})
+    assert engine.next_event(1.0) is None
+
+
+def test_prompts_that_join_a_batch_tell_its_cost_from_that_of_waking_an_idle_engine() -> None:
+    device = replace(DEVICE, overhead_s=0.008, prefill_token2_s=1.2e-10)
+    points = [ProfilePoint(p, predict_point_s(device, p, 1, 8192)) for p in GRID]
+    fit = fit_profile(EngineProfile("m"), points, 8192).profile
+    assert fit.overhead_s == pytest.approx(0.008, abs=0.001)
+    for tokens in (100, 1000, 3000, 8000):
+        assert fit.prefill_s(tokens) == pytest.approx(device.prefill_s(tokens), rel=0.1)
+    assert fit.admission_s(12, 682) == pytest.approx(device.admission_s(12, 682), rel=0.05)
 
 
 def test_prompts_of_one_iteration_share_its_least_time() -> None:

@@ -8,6 +8,13 @@ from itertools import zip_longest
 from catenary.model.profile_point import GridPoint, PointKind
 
 KV_SHARE = 0.9
+HOSTS = 8
+HOST_PROMPT_TOKENS = 32
+HOST_TOKENS = (128, 640)
+"""The batch that JOINING prompts join: sequences, each one's prompt, and the least and most output of each."""
+GUESTS = 4
+LONG_BURSTS = (16, 32)
+BURST_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,27 @@ class EngineBounds:
         tokens = point.prompt_tokens + point.output_tokens
         if tokens > self.max_model_len or point.batch > self.max_num_seqs:
             return False
-        if point.kind is PointKind.MIXED and not self._in_one_iteration(point):
-            return False
+        if point.kind is PointKind.JOINING:
+            return self._holds_beside(point)
         return not self.kv_capacity_tokens or tokens * point.batch <= KV_SHARE * self.kv_capacity_tokens
 
-    def _in_one_iteration(self, point: GridPoint) -> bool:
+    def in_one_iteration(self, point: GridPoint) -> bool:
         return not self.max_num_batched_tokens or point.prompt_tokens * point.batch <= self.max_num_batched_tokens
+
+    @property
+    def hosts(self) -> GridPoint:
+        """The batch that JOINING prompts join. It is aborted when they have ended, long before its own end."""
+        output = min(self.max_model_len - HOST_PROMPT_TOKENS, HOST_TOKENS[1])
+        return GridPoint(PointKind.DECODE, HOST_PROMPT_TOKENS, output, min(HOSTS, self.max_num_seqs - 1))
+
+    def _holds_beside(self, point: GridPoint) -> bool:
+        hosts = self.hosts
+        if hosts.batch < 1 or hosts.output_tokens < HOST_TOKENS[0]:
+            return False
+        if self.max_num_batched_tokens and point.prompt_tokens + hosts.batch > self.max_num_batched_tokens:
+            return False
+        tokens = point.prompt_tokens + 1 + hosts.batch * (hosts.prompt_tokens + hosts.output_tokens)
+        return not self.kv_capacity_tokens or tokens <= KV_SHARE * self.kv_capacity_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +60,14 @@ class GridShape:
     prefill_prompts: tuple[int, ...]
     mixed_prompts: tuple[int, ...]
     decode_prompts: tuple[int, ...]
+    joining_prompts: tuple[int, ...]
     output_tokens: int
     batch_factor: int
 
 
-QUICK = GridShape((16, 128, 512, 1024), (32,), (32, 512), 24, 4)
-FULL = GridShape((16, 64, 128, 256, 512, 640, 1024, 2048, 4096, 8192), (32, 256), (32, 256, 1024, 4096), 48, 2)
+QUICK = GridShape((16, 128, 512, 1024), (32,), (32, 512), (), 24, 4)
+_LENGTHS = (16, 64, 128, 256, 512, 640, 1024, 2048, 4096, 8192)
+FULL = GridShape(_LENGTHS, (32, 256), (32, 256, 1024, 4096), _LENGTHS, 48, 2)
 
 
 def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
@@ -63,10 +87,23 @@ def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
     kinds = (
         [GridPoint(PointKind.PREFILL, n, 1) for n in _within(shape.prefill_prompts, longest)],
         [GridPoint(PointKind.DECODE, n, output, b) for n in _within(shape.decode_prompts, longest) for b in batches],
-        [GridPoint(PointKind.MIXED, n, 1, b) for n in _within(shape.mixed_prompts, longest) for b in batches if b > 1],
+        [p for p in _bursts(shape, longest, batches) if bounds.in_one_iteration(p)] + _long_bursts(bounds, quick),
+        [GridPoint(PointKind.JOINING, n, 1, GUESTS) for n in _within(shape.joining_prompts, longest)],
     )
     in_turn = (point for points in zip_longest(*kinds) for point in points if point is not None)
     return tuple(point for point in in_turn if bounds.holds(point))
+
+
+def _bursts(shape: GridShape, longest: int, batches: list[int]) -> list[GridPoint]:
+    return [
+        GridPoint(PointKind.MIXED, n, 1, b) for n in _within(shape.mixed_prompts, longest) for b in batches if b > 1
+    ]
+
+
+def _long_bursts(bounds: EngineBounds, quick: bool) -> list[GridPoint]:
+    """Of several full iterations, one prepared while the one before it runs."""
+    prompt = bounds.max_num_batched_tokens // BURST_PARTS
+    return [GridPoint(PointKind.MIXED, prompt, 1, b) for b in LONG_BURSTS if prompt and not quick]
 
 
 def _batches(seats: int, factor: int) -> list[int]:

@@ -19,6 +19,8 @@ FULL_BUDGET_S = 900.0
 class ProfileSession:
     """Goes through the grid again and again until each point has ``repeats`` samples or ``budget_s`` is used up.
 
+    An iteration of the engine computes ``iteration_tokens`` prompt tokens at most (0: any number).
+
     The first ``LEAST_POINTS`` are measured whatever the budget, so that a slow engine still gets a profile.
     """
 
@@ -28,11 +30,15 @@ class ProfileSession:
     budget_s: float = QUICK_BUDGET_S
     samples: dict[tuple[GridPoint, int], list[float]] = field(default_factory=dict)
     taken: int = 0
+    iteration_tokens: int = 0
 
     @classmethod
     def plan(cls, bounds: EngineBounds, quick: bool, now: float) -> ProfileSession:
         points = plan_grid(bounds, quick)
-        return cls(points, now) if quick else cls(points, now, repeats=5, budget_s=FULL_BUDGET_S)
+        tokens = bounds.max_num_batched_tokens
+        if quick:
+            return cls(points, now, iteration_tokens=tokens)
+        return cls(points, now, repeats=5, budget_s=FULL_BUDGET_S, iteration_tokens=tokens)
 
     @property
     def total(self) -> int:
@@ -56,4 +62,5 @@ class ProfileSession:
         points = [
             ProfilePoint(point, median(seen), len(seen), steps=steps) for (point, steps), seen in self.samples.items()
         ]
-        return fit_profile(base, sorted(points, key=lambda p: self.points.index(p.point)))
+        in_order = sorted(points, key=lambda p: self.points.index(p.point))
+        return fit_profile(base, in_order, self.iteration_tokens)

@@ -15,9 +15,10 @@ class EngineProfile:
     ``step_base_s + step_seq_s * batch + step_context_s * context`` where context counts the tokens in the KV cache of
     the whole batch. The form follows Vidur (microsoft/vidur).
 
-    Where ``prefill_curve`` is known it stands for prefill: an iteration that computes n prompt tokens, of one prompt or
-    several, takes ``seconds_at(prefill_curve, n)`` beyond its decode step. On an accelerator that is no line: such an
-    iteration has a least time, and prompts that fit beside the reading of the weights cost little more.
+    Where ``prefill_curve`` is known it stands for the base and the linear part: an iteration that computes n prompt
+    tokens, of one prompt or several, takes ``seconds_at(prefill_curve, n)`` beyond its decode step and the quadratic
+    parts of its prompts. On an accelerator that is no line: such an iteration has a least time, and prompts that fit
+    beside the reading of the weights cost little more.
 
     ``overhead_s`` is spent once per call outside the iterations; ``submit_s`` passes between two calls that come at
     once, before the engine sees the second.
@@ -54,13 +55,14 @@ class EngineProfile:
     def prefill_s(self, prompt_tokens: float) -> float:
         """What one prompt adds to the iteration that computes it alone."""
         if self.prefill_curve:
-            return seconds_at(self.prefill_curve, prompt_tokens)
+            return seconds_at(self.prefill_curve, prompt_tokens) + self.prefill_token2_s * prompt_tokens**2
         return self.prefill_base_s + (self.prefill_token_s + self.prefill_token2_s * prompt_tokens) * prompt_tokens
 
     def admission_s(self, num_prompts: float, prompt_tokens: float) -> float:
         """What ``num_prompts`` per iteration, of ``prompt_tokens`` each, add to the mean iteration."""
         if self.prefill_curve and num_prompts > 1:
-            return seconds_at(self.prefill_curve, num_prompts * prompt_tokens)
+            attention_s = num_prompts * self.prefill_token2_s * prompt_tokens**2
+            return seconds_at(self.prefill_curve, num_prompts * prompt_tokens) + attention_s
         return num_prompts * self.prefill_s(prompt_tokens)
 
     def step_s(self, batch: float, context_tokens: float = 0.0) -> float:

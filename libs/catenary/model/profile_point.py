@@ -10,11 +10,13 @@ from catenary.model.profile import EngineProfile
 
 class PointKind(StrEnum):
     """PREFILL: one prompt, to its first token. MIXED: ``batch`` prompts at once, to the last first token.
-    DECODE: mean time per output token of a full batch."""
+    DECODE: mean time per output token of a full batch. JOINING: what a prompt adds to a batch that decodes, the mean of
+    ``batch`` prompts one after the other; unlike a prompt alone it finds the engine's next iteration in preparation."""
 
     PREFILL = "prefill"
     MIXED = "mixed"
     DECODE = "decode"
+    JOINING = "joining"
 
 
 @dataclass(frozen=True, slots=True)

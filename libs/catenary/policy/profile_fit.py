@@ -39,20 +39,23 @@ class Fit:
     residual_p95: float
 
 
-def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1) -> float:
+def predict_point_s(profile: EngineProfile, point: GridPoint, steps: int = 1, iteration_tokens: int = 0) -> float:
     """Seconds that ``profile`` gives for what ``point`` measures in ``steps`` iterations, without its correction."""
+    if point.kind is PointKind.JOINING:
+        return profile.prefill_s(point.prompt_tokens)
     if profile.prefill_curve and point.kind is not PointKind.DECODE:
-        return burst_s(profile, point)
+        return burst_s(profile, point, iteration_tokens)
     step_s = _steps_s(profile, point, steps)
     if point.kind is PointKind.DECODE:
         return step_s
     return profile.overhead_s + point.batch * profile.prefill_s(point.prompt_tokens) + step_s
 
 
-def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
+def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint], iteration_tokens: int = 0) -> Fit:
     """Rule: non-negative least squares on relative errors, outlying points weighed down (Huber), steps before prefill.
 
-    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted. Tie-break: the sum before
+    Inputs: measured seconds of each point; ``base`` gives the fields that are not fitted; an iteration computes
+    ``iteration_tokens`` prompt tokens at most (0: any number). Tie-break: the sum before
     the curve, fewer coefficients, then the order base, token, token^2. Trade-off: steps are fitted from decode points
     alone, so an engine that admits prompts unevenly cannot bend them. Source: the form follows Vidur; weights after
     Huber, Robust Statistics.
@@ -67,7 +70,7 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
     rows = [[1.0, p.point.batch, p.point.context_tokens] for p in decode]
     steps = _solve(rows, [p.measured_s for p in decode], _scales(decode))
     profile = replace(base, step_base_s=steps[0], step_seq_s=steps[1], step_context_s=steps[2], prefill_curve=())
-    beyond = [p.measured_s - _steps_s(profile, p.point, p.steps) for p in prefill]
+    beyond = [p.measured_s - _steps_before(profile, p) for p in prefill]
     rows = [_prefill_row(p.point) for p in prefill]
     coefficients = _solve(rows, beyond, _scales(prefill))
     profile = replace(
@@ -77,16 +80,19 @@ def fit_profile(base: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
         prefill_token2_s=coefficients[2],
         overhead_s=coefficients[3],
     )
-    curved = fit_curve(profile, prefill)
-    if curved is not None and _is_better(curved, profile, prefill):
+    curved = fit_curve(profile, prefill, iteration_tokens)
+    if curved is not None and _is_better(curved, profile, prefill, iteration_tokens):
         profile = curved
-    return _with_residuals(profile, points)
+    return _with_residuals(profile, points, iteration_tokens)
 
 
-def _is_better(curved: EngineProfile, plain: EngineProfile, prefill: Sequence[ProfilePoint]) -> bool:
+def _is_better(
+    curved: EngineProfile, plain: EngineProfile, prefill: Sequence[ProfilePoint], iteration_tokens: int
+) -> bool:
     """The sum is kept while it explains the first tokens well, and where the curve explains them little better."""
     with_sum, with_curve = (
-        np.mean(np.minimum(WORST_ERROR, _errors(_fitted(profile, prefill)))) for profile in (plain, curved)
+        np.mean(np.minimum(WORST_ERROR, _errors(_fitted(profile, prefill, iteration_tokens))))
+        for profile in (plain, curved)
     )
     return bool(with_sum > LEAST_CURVE_ERROR and with_curve < NOTABLY_BETTER * with_sum)
 
@@ -96,8 +102,14 @@ def _steps_s(profile: EngineProfile, point: GridPoint, steps: int) -> float:
     return profile.step_s(point.batch, point.context_tokens) + (steps - 1) * profile.step_base_s
 
 
+def _steps_before(profile: EngineProfile, point: ProfilePoint) -> float:
+    return 0.0 if point.point.kind is PointKind.JOINING else _steps_s(profile, point.point, point.steps)
+
+
 def _prefill_row(point: GridPoint) -> list[float]:
     n, k = float(point.prompt_tokens), float(point.batch)
+    if point.kind is PointKind.JOINING:
+        return [1.0, n, n * n, 0.0]
     return [k, k * n, k * n * n, 1.0]
 
 
@@ -143,14 +155,14 @@ def non_negative_least_squares(matrix: Array, target: Array) -> Array:
     return result
 
 
-def _with_residuals(profile: EngineProfile, points: Sequence[ProfilePoint]) -> Fit:
-    fitted = _fitted(profile, points)
+def _with_residuals(profile: EngineProfile, points: Sequence[ProfilePoint], iteration_tokens: int) -> Fit:
+    fitted = _fitted(profile, points, iteration_tokens)
     errors = _errors(fitted)
     return Fit(profile, fitted, float(np.median(errors)), float(np.percentile(errors, 95)))
 
 
-def _fitted(profile: EngineProfile, points: Sequence[ProfilePoint]) -> tuple[ProfilePoint, ...]:
-    return tuple(replace(p, fitted_s=predict_point_s(profile, p.point, p.steps)) for p in points)
+def _fitted(profile: EngineProfile, points: Sequence[ProfilePoint], iteration_tokens: int) -> tuple[ProfilePoint, ...]:
+    return tuple(replace(p, fitted_s=predict_point_s(profile, p.point, p.steps, iteration_tokens)) for p in points)
 
 
 def _errors(fitted: Sequence[ProfilePoint]) -> list[float]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class EngineModel:
     """Iterations of ``sum(prefill of newly admitted) + step_base_s + step_seq_s * batch + step_context_s * context``.
 
-    Where the profile has a ``prefill_curve`` that stands for the sum, at the prompt tokens of the iteration.
+    Where the profile has a ``prefill_curve`` that, at the prompt tokens of the iteration, stands for the sum's part
+    that is linear in them. Calls that come at once reach the engine ``submit_s`` apart.
     Every sequence of the batch gets one token at the end of an iteration. At most ``max_num_seqs`` run; the others
     wait in the order of (priority, arrival), lower first. A call is admitted at the start of an iteration, when a seat
     is free and the KV cache has room for its prompt and its whole output. With ``chunk_tokens`` an iteration computes
@@ -30,7 +31,7 @@ class EngineModel:
     iteration or token. ``submit`` and ``abort`` at ``now`` see the engine as it is just before ``now``: a call
     submitted at the very end of an iteration, before ``advance``, joins the next one.
 
-    The profile's ``overhead_s``, ``submit_s`` and ``correction`` belong to predictions and are not part of the engine.
+    The profile's ``overhead_s`` and ``correction`` belong to predictions and are not part of the engine.
     """
 
     def __init__(self, profile: EngineProfile, chunk_tokens: int | None = None) -> None:
@@ -48,7 +49,7 @@ class EngineModel:
         self._running: dict[Hashable, Sequence] = {}
         self._prefilling: list[Sequence] = []
         self._removed: list[Sequence] = []  # aborted while in the batch; they leave it with the iteration's end
-        self._waiting = WaitingLine()
+        self._waiting = WaitingLine(profile.submit_s)
         self._ends: list[tuple[int, int, Sequence]] = []  # (iteration at which it finishes, order, sequence)
         self._order = 0
         self._kv_reserved = 0
@@ -111,7 +112,7 @@ class EngineModel:
         if not self._busy and not self._waiting.num_waiting:
             self._idle_start_s = now
         self._live[call_id] = sequence
-        self._waiting.push(priority, sequence)
+        self._waiting.push(priority, sequence, now)
 
     def abort(self, call_id: Hashable, now: float) -> FinishedCall | None:
         """End a call at once; its seat is free from the next iteration. None where it is not in the engine any more."""
@@ -180,7 +181,7 @@ class EngineModel:
             return None
         if self._busy:
             return self._segment.end_s(self._segment.done + 1 if every_step else self._change())
-        return self._idle_start_s if self._waiting.num_waiting else None
+        return self._waiting.begin_s(self._idle_start_s) if self._waiting.num_waiting else None
 
     def _run(self, now: float, inclusive: bool) -> None:
         """Complete every iteration that ends before ``now``, or at it where ``inclusive``."""
@@ -188,8 +189,10 @@ class EngineModel:
             return
         while True:
             if not self._busy:
-                start = self._idle_start_s
-                if not self._waiting.num_waiting or start > now or (start == now and not inclusive):
+                if not self._waiting.num_waiting:
+                    return
+                start = self._waiting.begin_s(self._idle_start_s)
+                if start > now or (start == now and not inclusive):
                     return
                 self._begin(start)
                 continue
@@ -203,7 +206,8 @@ class EngineModel:
 
     def _change(self) -> int:
         """The iteration of the segment after which the batch may change."""
-        if self._removed or (self._waiting.num_waiting and len(self._running) < self._seats and self._head_fits()):
+        has_seat = self._waiting.num_waiting and len(self._running) < self._seats
+        if self._removed or self._waiting.is_arriving or (has_seat and self._head_fits()):
             return self._segment.done + 1
         return self._segment.length
 
@@ -232,7 +236,8 @@ class EngineModel:
             if not sequence.gone:
                 self._finish(sequence, end)
         self._busy = False
-        if self._running or self._waiting.num_waiting:
+        self._idle_start_s = end
+        if self._running or (self._waiting.num_waiting and self._waiting.begin_s(end) <= end):
             self._begin(end)
 
     def _finish(self, sequence: Sequence, end: float) -> None:
@@ -252,6 +257,7 @@ class EngineModel:
     def _begin(self, start: float) -> None:
         """Admit what has room and lay out the segment that starts at ``start``."""
         profile, segment = self._profile, self._segment
+        self._waiting.arrive(start)
         batch = len(self._running) - len(self._prefilling)
         budget = inf if self._chunk is None else self._chunk - batch
         joined, prefill_s, num_tokens, num_partial = compute_prompts(profile, self._candidates(start), budget)

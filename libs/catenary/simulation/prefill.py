@@ -34,8 +34,9 @@ def compute_prompts(
 
 
 def _chunk_s(profile: EngineProfile, computed: int, take: int) -> float:
-    """Of the curve's kind, what it does not hold: the attention of ``take`` tokens to those computed before."""
+    """Of ``take`` tokens after ``computed`` ones; where there is a curve, their attention, which it lacks."""
+    attention_s = profile.prefill_token2_s * take * (2 * computed + take)
     if profile.prefill_curve:
-        return profile.prefill_token2_s * take * 2 * computed
+        return attention_s
     base = profile.prefill_base_s if computed == 0 else 0.0
-    return base + profile.prefill_token_s * take + profile.prefill_token2_s * take * (2 * computed + take)
+    return base + profile.prefill_token_s * take + attention_s

@@ -1,0 +1,56 @@
+"""Client processes that drive a server over the network, each round begun by all of them together."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from dataclasses import astuple
+from typing import Any
+
+from overhead_ways import Timed, through_catenary, through_serve
+
+CLIENTS = 4
+
+
+def client_process(pipe: Any, barrier: Any) -> None:
+    """Takes (way, address, model, texts) until None; answers with the calls' times."""
+    asyncio.run(_client(pipe, barrier))
+
+
+async def _client(pipe: Any, barrier: Any) -> None:
+    while (work := await asyncio.to_thread(pipe.recv)) is not None:
+        way, address, model, texts = work
+
+        async def go() -> None:
+            await asyncio.to_thread(barrier.wait)
+
+        drive = through_catenary if way == "catenary" else through_serve
+        found = await drive(address, model, texts, go())
+        pipe.send([astuple(one) for one in found])
+
+
+class Clients:
+    """Client processes that begin each round together."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._barrier = context.Barrier(CLIENTS)
+        pairs = [context.Pipe() for _ in range(CLIENTS)]
+        self._pipes = [mine for mine, _ in pairs]
+        self._processes = [
+            context.Process(target=client_process, args=(theirs, self._barrier), daemon=True) for _, theirs in pairs
+        ]
+        for process in self._processes:
+            process.start()
+
+    async def round(self, way: str, address: str, model: str, texts: list[str]) -> list[Timed]:
+        for number, pipe in enumerate(self._pipes):
+            pipe.send((way, address, model, texts[number::CLIENTS]))
+        answers = await asyncio.gather(*(asyncio.to_thread(pipe.recv) for pipe in self._pipes))
+        return [Timed(*one) for answer in answers for one in answer]
+
+    def close(self) -> None:
+        for pipe in self._pipes:
+            pipe.send(None)
+        for process in self._processes:
+            process.join(10)

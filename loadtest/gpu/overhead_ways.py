@@ -1,0 +1,105 @@
+"""The same calls four ways: through Catenary, through ``vllm serve``, straight to a worker, and in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from calls import one_call
+from direct import DirectWorker
+
+from catenary.client.request import resolve, submit_request
+from catenary.runtime.rpc import channel
+from catenary.v1 import gateway_service_pb2_grpc as rpc
+
+TOKENS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One call; points of time.monotonic(). By the gateway, seconds from the submission: when it was ready and had its
+    first token."""
+
+    submit: float
+    first: float
+    end: float
+    tokens: int
+    ready_s: float = 0.0
+    gateway_first_s: float = 0.0
+
+
+async def through_catenary(address: str, model: str, texts: list[str], go: Awaitable[None]) -> list[Timed]:
+    spec = resolve(one_call(model, TOKENS))
+
+    async def call(stub: Any, text: str) -> Timed:
+        request = submit_request(spec, "", {"text": text}, {"tokens": True})
+        submit, first, tokens, ready_s, ttft_s = time.monotonic(), 0.0, 0, 0.0, 0.0
+        async for response in stub.SubmitWorkflow(request):
+            for event in response.events:
+                if event.WhichOneof("event") == "call_tokens":
+                    first = first or time.monotonic()
+                    tokens += event.call_tokens.num_tokens
+                elif event.WhichOneof("event") == "call_finished":
+                    ready_s, ttft_s = event.call_finished.call.start_s, event.call_finished.call.ttft_s
+        return Timed(submit, first, time.monotonic(), tokens, ready_s, ready_s + ttft_s)
+
+    async with channel(address) as connection:
+        stub = rpc.GatewayServiceStub(connection)
+        await connection.channel_ready()
+        await go
+        return list(await asyncio.gather(*(call(stub, text) for text in texts)))
+
+
+async def through_serve(address: str, model: str, texts: list[str], go: Awaitable[None]) -> list[Timed]:
+    async def call(session: aiohttp.ClientSession, text: str) -> Timed:
+        body = {"model": model, "prompt": text, "max_tokens": TOKENS, "min_tokens": TOKENS, "ignore_eos": True,
+                "temperature": 0, "stream": True, "stream_options": {"include_usage": True}}  # fmt: skip
+        submit, first, tokens = time.monotonic(), 0.0, 0
+        async with session.post(f"http://{address}/v1/completions", json=body) as response:
+            response.raise_for_status()
+            async for line in response.content:
+                if not line.startswith(b"data: {"):
+                    continue
+                chunk = json.loads(line[6:])
+                if chunk["choices"]:
+                    first = first or time.monotonic()
+                elif chunk.get("usage"):
+                    tokens = chunk["usage"]["completion_tokens"]
+        return Timed(submit, first, time.monotonic(), tokens)
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=300)) as session:
+        await go
+        return list(await asyncio.gather(*(call(session, text) for text in texts)))
+
+
+async def through_worker(connection: Any, model: str, count: int) -> list[Timed]:
+    """Straight to the worker, past gateway and router; token ids instead of texts, times as the worker has them."""
+    async with DirectWorker(connection, model) as worker:
+        served = await asyncio.gather(*(worker.serve(TOKENS, TOKENS) for _ in range(count)))
+    return [
+        Timed(one.submit, one.submit + one.ttft_s, one.submit + one.duration_s, one.output_tokens) for one in served
+    ]
+
+
+async def in_process(llm: Any, texts: list[str]) -> list[Timed]:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    sampling = SamplingParams(
+        max_tokens=TOKENS, min_tokens=TOKENS, ignore_eos=True, temperature=0, output_kind=RequestOutputKind.DELTA
+    )
+
+    async def call(number: int, text: str) -> Timed:
+        submit, first, tokens = time.monotonic(), 0.0, 0
+        async for output in llm.generate(text, sampling, f"{submit}-{number}"):
+            first = first or time.monotonic()
+            tokens += len(output.outputs[0].token_ids)
+        return Timed(submit, first, time.monotonic(), tokens)
+
+    return list(await asyncio.gather(*(call(number, text) for number, text in enumerate(texts))))
