@@ -30,6 +30,7 @@ class _Route:
     attempt: int
     offset: int
     span: Span | None
+    has_begun: bool = False
 
 
 class CallExchange:
@@ -86,7 +87,8 @@ class CallExchange:
         if route is None:
             return
         self._core.call_tokens(handle, len(token_ids))
-        route.stream.delta(route.call_id, route.attempt, route.offset, token_ids, text)
+        route.stream.delta(route.call_id, route.attempt, route.offset, token_ids, text, is_first=not route.has_begun)
+        route.has_begun = True
         route.offset += len(token_ids)
 
     def ended(self, handle: int, end: EngineEnd) -> None:

@@ -1,4 +1,4 @@
-"""What goes back to a gateway: deltas and ends, gathered into one message per millisecond or loop turn."""
+"""What goes back to a gateway: deltas and ends, gathered into one message per few milliseconds."""
 
 from __future__ import annotations
 
@@ -8,29 +8,44 @@ from catenary.runtime.bell import Bell
 from catenary.v1 import worker_service_pb2 as pb
 
 MAX_WAITING_DELTAS = 100_000
-GAP_S = 0.001
+LEAST_GAP_S, MOST_GAP_S = 0.001, 0.03
+GAP_PER_CALL_S = 0.0002
+FREE_CALLS = 16
 
 
 class GatewayStream:
     """The outgoing half of one Generate stream: an async iterator of messages, one reader.
 
-    The first delta after a pause and every end leave in their loop turn. Deltas of a call that wait together are one.
+    The first delta of a call, the first one after a pause and every end leave in their loop turn. Deltas of a call that
+    wait together are one: what a delta costs on its way is nearly the same for any number of tokens, so the more calls
+    there are, the longer the others wait for each other, for ``MOST_GAP_S`` at most.
     A reader so slow that ``MAX_WAITING_DELTAS`` deltas wait ends the stream; its calls are then aborted.
     """
 
     def __init__(self, stream_id: int) -> None:
         self.stream_id = stream_id
         self.gateway_id = ""
-        self.num_calls = 0
         self.overrun = False
         self._last_call_ends_it = False
         self._closed = False
         self._pending = pb.GenerateResponse()
         self._num_pending = 0
         self._latest: dict[str, pb.CallDelta] = {}
-        self._bell = Bell(GAP_S)
+        self._num_calls = 0
+        self._bell = Bell(LEAST_GAP_S)
 
-    def delta(self, call_id: str, attempt: int, offset: int, token_ids: Sequence[int], text: str) -> None:
+    @property
+    def num_calls(self) -> int:
+        return self._num_calls
+
+    @num_calls.setter
+    def num_calls(self, count: int) -> None:
+        self._num_calls = count
+        self._bell.gap_s = min(MOST_GAP_S, max(LEAST_GAP_S, (count - FREE_CALLS) * GAP_PER_CALL_S))
+
+    def delta(
+        self, call_id: str, attempt: int, offset: int, token_ids: Sequence[int], text: str, is_first: bool = False
+    ) -> None:
         if self._num_pending >= MAX_WAITING_DELTAS:
             self.overrun = True
             self.close()
@@ -44,7 +59,7 @@ class GatewayStream:
         self._latest[call_id] = self._pending.deltas.add(
             call_id=call_id, attempt=attempt, offset=offset, token_ids=token_ids, text=text
         )
-        self._bell.ring()
+        self._bell.ring(urgent=is_first)
 
     def end(self, message: pb.CallEnd) -> None:
         self._pending.ends.append(message)

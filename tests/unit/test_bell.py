@@ -75,3 +75,20 @@ async def test_deltas_of_another_attempt_stay_apart() -> None:
     stream.delta("run/call", 2, 0, [2], "b ")
     message = await anext(stream)
     assert [(d.attempt, list(d.token_ids)) for d in message.deltas] == [(1, [1]), (2, [2])]
+
+
+async def test_the_more_calls_a_stream_has_the_longer_their_deltas_wait_and_first_ones_never() -> None:
+    stream = GatewayStream(1)
+    stream.num_calls = 116
+    stream.delta("a", 1, 0, [1], "a", is_first=True)
+    await anext(stream)
+    began = asyncio.get_running_loop().time()
+    stream.delta("a", 1, 1, [2], "b")
+    stream.delta("a", 1, 2, [3], "c")
+    (delta,) = (await anext(stream)).deltas
+    assert list(delta.token_ids) == [2, 3]
+    assert asyncio.get_running_loop().time() - began >= 0.018
+    stream.delta("a", 1, 3, [4], "d")
+    stream.delta("b", 1, 0, [5], "e", is_first=True)
+    async with asyncio.timeout(0.015):
+        assert len((await anext(stream)).deltas) == 2

@@ -9,13 +9,14 @@ class Bell:
     """A ring is heard at once where the last one was heard ``gap_s`` seconds ago or more; else when they have passed.
 
     So a lone item never waits, and items that follow each other closely are taken together. An urgent ring is heard at
-    once. A reader that ``yields`` wakes one loop turn later: behind those that were woken in the same turn.
+    once. A reader that ``yields`` wakes one loop turn later: behind those that were woken in the same turn. ``gap_s``
+    may change at any time and holds from the next ring that is heard.
     """
 
-    __slots__ = ("_due", "_gap_s", "_next_at", "_timer", "_waiter", "_yields")
+    __slots__ = ("_due", "_next_at", "_timer", "_waiter", "_yields", "gap_s")
 
     def __init__(self, gap_s: float = 0.0, *, yields: bool = False) -> None:
-        self._gap_s = gap_s
+        self.gap_s = gap_s
         self._yields = yields
         self._next_at = 0.0
         self._due = False
@@ -25,7 +26,7 @@ class Bell:
     def ring(self, urgent: bool = False) -> None:
         if self._due:
             return
-        if self._gap_s and not urgent:
+        if self.gap_s and not urgent:
             loop = asyncio.get_running_loop()
             if loop.time() < self._next_at:
                 if self._timer is None:
@@ -45,8 +46,8 @@ class Bell:
             finally:
                 self._waiter = None
         self._due = False
-        if self._gap_s:
-            self._next_at = asyncio.get_running_loop().time() + self._gap_s
+        if self.gap_s:
+            self._next_at = asyncio.get_running_loop().time() + self.gap_s
 
     def _fire(self) -> None:
         if self._timer is not None:
