@@ -40,7 +40,7 @@ WANTED = (0.9, 0.5)
 CALIBRATION_TOKENS = {"a": 400, "b": 250, "c": 128}
 COEFFICIENTS = (
     "prefill_base_s", "prefill_token_s", "prefill_token2_s", "step_base_s", "step_seq_s", "step_context_s",
-    "kv_capacity_tokens", "prefill_curve",
+    "submit_s", "kv_capacity_tokens", "prefill_curve",
 )  # fmt: skip
 
 

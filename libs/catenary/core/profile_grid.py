@@ -13,6 +13,8 @@ HOST_PROMPT_TOKENS = 32
 HOST_TOKENS = (128, 640)
 """The batch that JOINING prompts join: sequences, each one's prompt, and the least and most output of each."""
 GUESTS = 4
+FIRST_TOKENS = 2
+"""Output of calls of which the first token counts: an engine may prepare the second one before it hands that out."""
 LONG_BURSTS = (16, 32)
 BURST_PARTS = 8
 
@@ -85,7 +87,7 @@ def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
     longest = bounds.max_model_len - output
     batches = _batches(bounds.max_num_seqs, shape.batch_factor)
     kinds = (
-        [GridPoint(PointKind.PREFILL, n, 1) for n in _within(shape.prefill_prompts, longest)],
+        [GridPoint(PointKind.PREFILL, n, FIRST_TOKENS) for n in _within(shape.prefill_prompts, longest)],
         [GridPoint(PointKind.DECODE, n, output, b) for n in _within(shape.decode_prompts, longest) for b in batches],
         [p for p in _bursts(shape, longest, batches) if bounds.in_one_iteration(p)] + _long_bursts(bounds, quick),
         [GridPoint(PointKind.JOINING, n, 1, GUESTS) for n in _within(shape.joining_prompts, longest)],
@@ -96,14 +98,17 @@ def plan_grid(bounds: EngineBounds, quick: bool) -> tuple[GridPoint, ...]:
 
 def _bursts(shape: GridShape, longest: int, batches: list[int]) -> list[GridPoint]:
     return [
-        GridPoint(PointKind.MIXED, n, 1, b) for n in _within(shape.mixed_prompts, longest) for b in batches if b > 1
+        GridPoint(PointKind.MIXED, n, FIRST_TOKENS, b)
+        for n in _within(shape.mixed_prompts, longest)
+        for b in batches
+        if b > 1
     ]
 
 
 def _long_bursts(bounds: EngineBounds, quick: bool) -> list[GridPoint]:
     """Of several full iterations, one prepared while the one before it runs."""
     prompt = bounds.max_num_batched_tokens // BURST_PARTS
-    return [GridPoint(PointKind.MIXED, prompt, 1, b) for b in LONG_BURSTS if prompt and not quick]
+    return [GridPoint(PointKind.MIXED, prompt, FIRST_TOKENS, b) for b in LONG_BURSTS if prompt and not quick]
 
 
 def _batches(seats: int, factor: int) -> list[int]:

@@ -43,6 +43,7 @@ class ModelSection(Section):
     step_base_s: Seconds = 0.01
     step_seq_s: Seconds = 0.0002
     step_context_s: Seconds = 0.0
+    submit_s: Seconds = 0.0
     max_num_seqs: int = Field(default=16, ge=1, le=4096)
     kv_capacity_tokens: int = Field(default=0, ge=0)
     lookahead: int = Field(default=2, ge=0, le=1_000_000)
