@@ -1,12 +1,12 @@
 """What an overload does: memory, admitted runs, refusals, and the time until things are as before.
 
-    python loadtest/overload.py [--minutes 10] [--factor 3] [--clients 2000] [--slow-readers 50] [--json]
+    python loadtest/overload.py [--minutes 10] [--factor 3] [--clients 2000] [--slow-readers 50] [--json FILE]
 
 Starts its own cluster from config/overload.yaml (all services as processes, emulated engines) and connects
 ``--clients`` clients, each over a connection of its own. Runs are chains of two calls of 20 tokens with a deadline of
 4 s; they arrive by a Poisson process at 0.7 times what the seats can do for a minute, at ``--factor`` times for
-``--minutes``, then at 0.7 times for a minute again. The slow readers ask for tokens and read five messages a second;
-they are not in the rates and latencies.
+``--minutes``, then at 0.7 times for a minute again. The slow readers ask for tokens and read a message every
+``--read-every-s`` seconds; they are not in the rates and latencies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOKENS, TOKEN_S, CALLS, SEATS = 20, 0.02, 2, 16
 RUNS_PER_S = SEATS / (CALLS * TOKENS * TOKEN_S)
 DEADLINE_S = 4.0
 CALM_S, CALM = 60.0, 0.7
-READ_EVERY_S = 0.2
+READ_EVERY_S = 1.0
 GIVE_UP_S = 30.0
 CONNECT_AT_ONCE = 100
 OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
@@ -93,12 +93,15 @@ def chain() -> workflow_pb2.Workflow:
     return workflow
 
 
-async def one(load: Load, stub: rpc.GatewayServiceStub, spec: workflow_pb2.Workflow, slow: bool) -> None:
+async def one(load: Load, stub: rpc.GatewayServiceStub, spec: workflow_pb2.Workflow, pause_s: float) -> None:
+    """A run of a client that reads no message for ``pause_s`` after each; 0: a prompt reader, who wants no tokens."""
     began = load.clock()
     outcome, met, admitted = "UNFINISHED", False, False
     try:
         async with asyncio.timeout(GIVE_UP_S):
-            async for response in stub.SubmitWorkflow(pb.SubmitWorkflowRequest(workflow=spec, stream_tokens=slow)):
+            async for response in stub.SubmitWorkflow(
+                pb.SubmitWorkflowRequest(workflow=spec, stream_tokens=pause_s > 0)
+            ):
                 for event in response.events:
                     admitted |= event.HasField("run_admitted")
                     if event.HasField("run_finished"):
@@ -106,23 +109,24 @@ async def one(load: Load, stub: rpc.GatewayServiceStub, spec: workflow_pb2.Workf
                         met = event.run_finished.met
                     elif event.HasField("run_refused"):
                         outcome = run_pb2.Outcome.Name(event.run_refused.outcome).removeprefix("OUTCOME_")
-                if slow:
-                    await asyncio.sleep(READ_EVERY_S)
+                await asyncio.sleep(pause_s)
     except grpc.aio.AioRpcError as error:
         outcome = error.code().name
     except TimeoutError:
         outcome = "NO_ANSWER"
-    load.seen.append(Seen(began, load.clock() - began, outcome, met, admitted, slow))
+    load.seen.append(Seen(began, load.clock() - began, outcome, met, admitted, pause_s > 0))
 
 
-async def arrive(load: Load, stubs: list[rpc.GatewayServiceStub], num_slow: int, per_s: float, seconds: float) -> None:
-    """Each arrival at a client drawn by chance; the first ``num_slow`` read slowly."""
+async def arrive(
+    load: Load, stubs: list[rpc.GatewayServiceStub], pauses: list[float], per_s: float, seconds: float
+) -> None:
+    """Each arrival at a client drawn by chance, which makes its pauses."""
     rng, spec = random.Random(round(per_s * 1000)), chain()
     at, end = load.clock(), load.clock() + seconds
     while (at := at + rng.expovariate(per_s)) < end:
         await asyncio.sleep(max(0.0, at - load.clock()))
         number = rng.randrange(len(stubs))
-        task = asyncio.create_task(one(load, stubs[number], spec, number < num_slow))
+        task = asyncio.create_task(one(load, stubs[number], spec, pauses[number]))
         load.tasks.add(task)
         task.add_done_callback(load.tasks.discard)
 
@@ -181,11 +185,12 @@ async def overload(args: argparse.Namespace) -> None:
         config.write_text(text.replace(".catenary/overload/store", f"{folder}/store"))
         async with Cluster(config) as cluster:
             channels, stubs = await connected(cluster.addresses.gateway, args.clients)
+            pauses = [args.read_every_s * (number < args.slow_readers) for number in range(args.clients)]
             load = Load()
             measuring = asyncio.create_task(measure(load, cluster))
             marks = [0.0]
             for factor, seconds in ((CALM, args.calm_s), (args.factor, 60 * args.minutes), (CALM, args.calm_s)):
-                await arrive(load, stubs, args.slow_readers, factor * RUNS_PER_S, seconds)
+                await arrive(load, stubs, pauses, factor * RUNS_PER_S, seconds)
                 marks.append(load.clock())
             while load.tasks:
                 await asyncio.wait(load.tasks)
@@ -194,13 +199,13 @@ async def overload(args: argparse.Namespace) -> None:
     report(load, marks, args.json)
 
 
-def report(load: Load, marks: list[float], as_json: bool) -> None:
+def report(load: Load, marks: list[float], path: Path | None) -> None:
     names = ("before", "overload", "after")
     rows = [row(load, name, *marks[number : number + 2]) for number, name in enumerate(names)]
     recovered = recovery_s(load, marks[2])
-    if as_json:
-        print(json.dumps({"rows": [asdict(row) for row in rows], "recovery_s": recovered, "memory_mb": load.memory}))
-        return
+    if path is not None:
+        found = {"rows": [asdict(row) for row in rows], "recovery_s": recovered, "memory_mb": load.memory}
+        path.write_text(json.dumps(found) + "\n")
     print(f"capacity {RUNS_PER_S:.1f} runs/s by seats; deadline {DEADLINE_S:g} s")
     print(f"{'phase':9} {'runs/s':>7} {'submitted':>9} {'admitted':>8} {'met':>6} {'p50':>6} {'p99':>6} {'no p99':>6}")
     for line in rows:
@@ -209,11 +214,12 @@ def report(load: Load, marks: list[float], as_json: bool) -> None:
             f"{line.p99_s:6.2f} {line.refusal_p99_s:6.3f}  {line.refused} {line.other}"
         )
     print(f"last run refused or late {recovered:.1f} s after the overload ended")
+    slow = Counter(one.outcome for one in load.seen if one.slow)
+    print(f"slow readers: {dict(slow)}")
     print("memory, MB        " + "".join(f"{name:>16}" for name in load.memory[0][1]))
-    moments = (("before overload", marks[1]), ("a third of it", (2 * marks[1] + marks[2]) / 3), ("its end", marks[2]))
-    for name, moment in moments:
-        sizes = nearest(load, moment)
-        print(f"{name:18}" + "".join(f"{size:16.1f}" for size in sizes.values()))
+    thirds = [marks[1] + part * (marks[2] - marks[1]) / 3 for part in range(4)]
+    for name, moment in zip(("before overload", "a third of it", "two thirds", "its end"), thirds, strict=True):
+        print(f"{name:18}" + "".join(f"{size:16.1f}" for size in nearest(load, moment).values()))
 
 
 def nearest(load: Load, at_s: float) -> dict[str, float]:
@@ -227,7 +233,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=2_000)
     parser.add_argument("--slow-readers", type=int, default=50)
     parser.add_argument("--calm-s", type=float, default=CALM_S)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--read-every-s", type=float, default=READ_EVERY_S)
+    parser.add_argument("--json", type=Path, help="write everything measured there")
     asyncio.run(overload(parser.parse_args()))
 
 

@@ -38,6 +38,7 @@ class Follower:
                 await send(events)
             request.after_sequence = max(request.after_sequence, len(feed.events))
         except ReaderTooSlow:
+            self._shell.metrics.too_slow.inc()
             reason = f"more than {limit} events of {request.run_id} wait for this reader; go on with WatchRun"
             await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "READER_TOO_SLOW")
         finally:

@@ -37,6 +37,9 @@ class GatewayMetrics(MetricsServer):
         self.refused = Counter("catenary_runs_refused", "Runs refused at admission.", ("outcome",), registry=registry)
         self.adopted = Counter("catenary_runs_adopted", "Runs taken over from another owner.", registry=registry)
         self.fenced = Counter("catenary_runs_fenced", "Runs that another owner took over.", registry=registry)
+        self.too_slow = Counter(
+            "catenary_readers_too_slow", "Streams ended since their reader fell behind.", registry=registry
+        )
         self.active = Gauge("catenary_runs_active", "Runs that have not ended.", registry=registry)
         self.e2e = Histogram(
             "catenary_run_seconds",

@@ -10,6 +10,7 @@ from google.protobuf import struct_pb2
 
 from catenary.core.gateway.events import RunSubmitted
 from catenary.model.compiled import CompiledWorkflow
+from catenary.model.problem import shown
 from catenary.model.spec import bind_inputs
 from catenary.model.workflow import Limits
 from catenary.runtime.wire.enums import priority_from_proto
@@ -43,10 +44,11 @@ async def find_workflow(
 
 async def parse_submission(request: pb.SubmitWorkflowRequest, specs: Specs, limits: Limits) -> RunSubmitted:
     """Raises FieldError, SpecError, UnknownWorkflow or RedisError."""
-    if len(request.run_id) > MAX_RUN_ID or "/" in request.run_id:
-        raise FieldError("run_id", f"must have at most {MAX_RUN_ID} characters and no '/'")
-    if len(request.tenant) > MAX_TENANT:
-        raise FieldError("tenant", f"is longer than {MAX_TENANT} characters")
+    run_id, tenant = request.run_id, request.tenant
+    if len(run_id) > MAX_RUN_ID or "/" in run_id:
+        raise FieldError("run_id", f"must have at most {MAX_RUN_ID} characters and no '/', is {_shown(run_id)}")
+    if len(tenant) > MAX_TENANT:
+        raise FieldError("tenant", f"must have at most {MAX_TENANT} characters, is {_shown(tenant)}")
     deadline_s = _deadline_s(request, limits)
     compiled = await find_workflow(specs, request, request.workflow_version)
     values = input_values(request.inputs, limits)
@@ -95,3 +97,7 @@ def _deadline_s(request: pb.SubmitWorkflowRequest, limits: Limits) -> float | No
     if not 0 < deadline_s <= limits.max_deadline_s:
         raise FieldError("deadline", f"is {deadline_s:g} s, must be over 0 and at most {limits.max_deadline_s:g} s")
     return deadline_s
+
+
+def _shown(text: str) -> str:
+    return f"{shown(text)} ({len(text)} characters)"

@@ -18,6 +18,7 @@ from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceServicer
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.failure import ProfileFailed
 from catenary_profiler.measurement import Measurement, Progress
+from catenary_profiler.metrics import ProfilerMetrics
 
 MAX_REPORTED_CALLS = 1_000
 
@@ -27,9 +28,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ProfilerServicer(ProfilerServiceServicer):
     """A measurement lives as long as the RPC that asked for it."""
 
-    def __init__(self, core: ProfilerCore, measurement: Measurement, archive: ProfileArchive) -> None:
+    def __init__(
+        self, core: ProfilerCore, measurement: Measurement, archive: ProfileArchive, metrics: ProfilerMetrics
+    ) -> None:
         self._core = core
         self._archive = archive
+        self._metrics = metrics
         self._measurement = measurement
         self._tasks: set[asyncio.Task[ProfileRecord]] = set()
 
@@ -88,7 +92,9 @@ class ProfilerServicer(ProfilerServiceServicer):
         if len(request.calls) > MAX_REPORTED_CALLS:
             message = f"calls: {len(request.calls)} is over {MAX_REPORTED_CALLS}; send them in parts"
             await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, "LIMIT")
-        self._core.report(_finished(call) for call in request.calls)
+        calls = [_finished(call) for call in request.calls]
+        self._core.report(calls)
+        self._metrics.reported(calls)
         return pb.ReportCallsResponse()
 
     async def _check_model(self, model: str, context: Context) -> None:

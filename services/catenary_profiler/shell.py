@@ -17,6 +17,7 @@ from catenary.v1.profiler_service_pb2_grpc import add_ProfilerServiceServicer_to
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
 from catenary_profiler.measurement import Measurement
+from catenary_profiler.metrics import ProfilerMetrics
 from catenary_profiler.servicer import ProfilerServicer
 from catenary_profiler.settings import fallback_records
 
@@ -46,11 +47,14 @@ class ProfilerShell:
         provisioner = await self._parts.enter_async_context(channel(self._config.provisioner.address))
         archive = ProfileArchive(self._core, ProfileStore(redis), self._config.profiler.profiles_dir)
         measurement = Measurement(self._config, self._core, archive, ProvisionerServiceStub(provisioner))
-        servicer = ProfilerServicer(self._core, measurement, archive)
+        metrics = ProfilerMetrics(self._core)
+        servicer = ProfilerServicer(self._core, measurement, archive, metrics)
         self._server.add(add_ProfilerServiceServicer_to_server, servicer, "catenary.v1.ProfilerService")
         await archive.load()
-        following = asyncio.create_task(archive.follow_corrections(), name="corrections")
-        self._parts.push_async_callback(_cancel, following)
+        for following, name in ((archive.follow_corrections(), "corrections"), (metrics.follow(), "metrics")):
+            self._parts.push_async_callback(_cancel, asyncio.create_task(following, name=name))
+        metrics.serve(self._config.profiler.metrics_port)
+        self._parts.push_async_callback(metrics.close)
         await self._server.start()
         self._parts.push_async_callback(self._server.stop, STOP_GRACE_S)
         self._parts.push_async_callback(servicer.close)

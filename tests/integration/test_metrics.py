@@ -15,7 +15,7 @@ from catenary.runtime.cluster import Cluster
 from catenary.runtime.ports import settle_addresses
 
 ANY = "127.0.0.1:0"
-SERVICES = ("gateway", "router", "provisioner", "worker")
+SERVICES = ("gateway", "router", "provisioner", "profiler", "worker")
 
 
 def scrape(port: int) -> dict[str, float]:
@@ -29,7 +29,7 @@ def scrape(port: int) -> dict[str, float]:
 async def test_runs_calls_refusals_pools_and_the_store_are_counted(tmp_path: Path) -> None:
     settled = settle_addresses(dict.fromkeys(SERVICES, ANY))
     ports = {name: int(address.rpartition(":")[2]) for name, address in settled.items()}
-    sections = {name: {"address": ANY, "metrics_port": ports[name]} for name in SERVICES[:3]}
+    sections = {name: {"address": ANY, "metrics_port": ports[name]} for name in SERVICES[:4]}
     workers = [
         {"id": "w0", "models": ["fast"], "metrics_port": ports["worker"]},
         {"id": "w2", "models": ["slow"]},
@@ -45,6 +45,7 @@ async def test_runs_calls_refusals_pools_and_the_store_are_counted(tmp_path: Pat
     of_the_router(found["router"])
     of_the_worker(found["worker"])
     of_the_provisioner(found["provisioner"])
+    of_the_profiler(found["profiler"])
 
 
 def of_the_gateway(found: dict[str, float]) -> None:
@@ -81,3 +82,11 @@ def of_the_provisioner(found: dict[str, float]) -> None:
     assert found["catenary_plan_worker_phase,ready,w0"] == 1
     assert found["catenary_plan_worker_restarts,w0"] == 0
     assert found["catenary_plan_replicas_wanted,fast"] == found["catenary_plan_replicas_awake,fast"] == 1
+
+
+def of_the_profiler(found: dict[str, float]) -> None:
+    assert found["catenary_profile_calls_total,fast"] == 6
+    assert found["catenary_profile_correction,fast"] == 1
+    assert found["catenary_profile_measured_timestamp_seconds,fast"] == 0
+    assert found["catenary_profile_measuring,fast"] == 0
+    assert found["catenary_profile_error,fast"] >= 0

@@ -12,7 +12,7 @@ import pytest_asyncio
 from histories import History
 from tcp_proxy import TcpProxy
 from tracked_runs import check, follow, run_all, workflow
-from whole_cluster import chain, write_config
+from whole_cluster import chain, events_of, write_config
 
 from catenary.client import Client
 from catenary.model.outcome import Outcome
@@ -55,6 +55,48 @@ async def test_a_reader_that_stops_loses_its_stream_and_not_its_run(cluster: Clu
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await drained(stream)
         assert error_info(caught.value).reason == "READER_TOO_SLOW"
+
+
+async def test_readers_that_stop_hold_up_nobody_on_their_own_connection_and_can_go_on_later(cluster: Cluster) -> None:
+    """Every stream of this test is on one HTTP/2 connection, whose windows the unread ones fill."""
+    unread = [f"stopped-{number}" for number in range(8)]
+    async with grpc.aio.insecure_channel(cluster.addresses.gateway, NARROW) as connection:
+        stub = rpc.GatewayServiceStub(connection)
+        streams = {}
+        for run_id in unread:
+            request = chain(tokens=600, deadline_s=60)
+            request.run_id = run_id
+            streams[run_id] = stub.SubmitWorkflow(request)
+            await streams[run_id].read()
+        began = time.monotonic()
+        others = await asyncio.gather(*(events_of(stub, chain(tokens=20, deadline_s=5)) for _ in range(20)))
+        assert all(events[-1].run_finished.met for events in others)
+        assert time.monotonic() - began < 5
+        for run_id, stream in streams.items():
+            await ended_well(stub, run_id, 0)
+            seen, reason = await what_came(stream)
+            assert reason == "READER_TOO_SLOW"
+            rest = await ended_well(stub, run_id, seen)
+            assert [event.sequence for event in rest] == list(range(seen + 1, rest[-1].sequence + 1))
+
+
+async def ended_well(stub: rpc.GatewayServiceStub, run_id: str, after: int) -> list[run_pb2.RunEvent]:
+    """The numbered events after ``after`` of a run that succeeds."""
+    request = pb.WatchRunRequest(run_id=run_id, after_sequence=after)
+    events = [event async for response in stub.WatchRun(request) for event in response.events]
+    assert events[-1].run_finished.outcome == run_pb2.OUTCOME_SUCCEEDED
+    return events
+
+
+async def what_came(stream: grpc.aio.UnaryStreamCall) -> tuple[int, str]:  # type: ignore[type-arg]
+    """The last event number that an unread stream had for its reader, and the reason of its end."""
+    seen = 0
+    try:
+        while (response := await stream.read()) is not grpc.aio.EOF:
+            seen = max([seen, *(event.sequence for event in response.events)])
+    except grpc.aio.AioRpcError as error:
+        return seen, error_info(error).reason
+    return seen, ""
 
 
 async def test_a_cut_connection_costs_no_run_and_no_event(cluster: Cluster) -> None:

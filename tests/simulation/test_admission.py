@@ -60,3 +60,13 @@ def test_the_predicted_quantiles_of_durations_and_chances_come_true() -> None:
     assert found.runs.median_error < 0.35
     for chance in found.chances:
         assert chance.runs < 30 or abs(chance.said - chance.came) < 0.1
+
+
+def test_at_three_times_the_capacity_admitted_runs_are_in_time_and_the_engines_are_busy() -> None:
+    cluster = run("overload")
+    admitted = list(cluster.ends.runs.values())
+    met = sum(ended.met for ended in admitted)
+    assert met >= 0.97 * len(admitted)
+    assert met >= 0.95 * (0.7 * 13 + 20) * 20
+    last = max(one.job.arrival_s for one in cluster.submitted if one.job.run_id in cluster.ends.refusals)
+    assert last < 25 + 1

@@ -55,3 +55,16 @@ def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
 def test_a_backlog_travels_unchanged() -> None:
     backlog = Backlog((BacklogBucket("m", 1.5, 3, 0.25, True),), {"t": 2.5})
     assert backlog_from_proto(backlog_to_proto(backlog)) == backlog
+
+
+def test_what_a_run_asks_of_a_model_later_counts_while_an_engine_has_its_first_call() -> None:
+    demand = Demand(1.0)
+    demand.follow("chain", 9.0, [PathCall("a", ("b",), Span(1.0), 1.0, "m", 1.0), call(2.0)], 0.0)
+    demand.follow("map", 9.0, [PathCall("a", (), Span(1.0), 1.0, "m", 3.0, calls=3)], 0.0)
+    for run_id in ("chain", "map"):
+        demand.placed(run_id, "m")
+    assert sum(bucket.work_s for bucket in demand.buckets(0.0)) == pytest.approx(2.0 + 2.0)
+    demand.placed("chain", "m")
+    for _ in range(2):
+        demand.placed("map", "m")
+    assert demand.buckets(0.0) == ()

@@ -97,3 +97,9 @@ class PoolState:
     mean_prompt_tokens: float = 0.0
     mean_output_tokens: float = 0.0
     num_asleep: int = 0
+    num_late: int = 0
+
+    @property
+    def is_contended(self) -> bool:
+        """Calls wait that can still be in time."""
+        return self.num_queued > self.num_late

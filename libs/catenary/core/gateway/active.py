@@ -67,14 +67,16 @@ class ActiveRuns:
         workflow = run.workflow.workflow
         left = self.budgets.left(run.tenant, workflow.name, workflow.slo.attainment)
         yields = run.priority is PriorityClass.BATCH or self.shares.over(run.tenant)
-        return Standing(yields, OVERDRAWN if run.priority is PriorityClass.CRITICAL else left)
+        budget = OVERDRAWN if run.priority is PriorityClass.CRITICAL else left
+        return Standing(yields, budget, (run.tenant, workflow.name, run.priority))
 
     def ended(self, run: ActiveRun, *, met: bool) -> None:
         self.budgets.observe(run.tenant, run.workflow.workflow.name, met=met)
 
-    def crowded_out(self, run: ActiveRun, now: float) -> str:
-        """Why the run has to miss, where somebody must; empty: it need not."""
+    def crowded_out(self, run: ActiveRun, now: float, *, is_new: bool = False) -> str:
+        """Why the run has to miss, or cannot be admitted, where somebody must; empty: it need not."""
         if not self.settings.shed_crowded:
             return ""
-        model = self.demand.crowded_out(run.run_id, self.forecaster.pools, now)
+        find = self.demand.turned_away if is_new else self.demand.crowded_out
+        model = find(run.run_id, self.forecaster.pools, now)
         return f"{model} cannot serve it in time beside the runs already there" if model else ""

@@ -75,4 +75,4 @@ class Deadlines:
 
     def _contended(self, run: ActiveRun) -> bool:
         pools = self._active.forecaster.pools
-        return any(call.model in pools and pools[call.model].num_queued > 0 for call in run.calls.values())
+        return any(call.model in pools and pools[call.model].is_contended for call in run.calls.values())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from catenary.core.gateway.waves import Waves
 from catenary.model.backlog import BUCKET_S, NUM_BUCKETS, BacklogBucket
 from catenary.model.dispatch import NEVER, PoolState
+from catenary.policy.ordering.newcomer import has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
@@ -25,8 +27,13 @@ class _Heard:
     by_model: Mapping[str, Sequence[Claim]]
 
 
+Waiting = list[tuple[Claim, float]]
+"""Claims of the calls of one run that wait for one model, in topological order, each with its number of calls (the
+items of a map)."""
+
+
 class Demand:
-    """One entry per own run and model: the work of its calls that no engine has yet, and when the first must start.
+    """Per own run and model the calls that no engine has yet: their work, and when they must start.
 
     Runs without a deadline and late runs are not counted: they wait behind the others; ``waves`` has all but the late.
     What other gateways publish counts until ``ttl_s`` seconds after it was heard.
@@ -36,7 +43,7 @@ class Demand:
         self.waves = Waves()
         self._margin = margin
         self._ttl_s = ttl_s
-        self._by_model: dict[str, dict[str, Claim]] = {}
+        self._by_model: dict[str, dict[str, Waiting]] = {}
         self._heard: dict[str, _Heard] = {}
 
     def follow(
@@ -49,22 +56,25 @@ class Demand:
             return
         after = tails(path)
         for call in path:
-            if call.work_s <= 0:
-                continue
-            work_s = call.work_s * call.probability
-            remaining = then(call.span, after[call.name])
-            claim = Claim.of(run_id, remaining, deadline, work_s, 0.0, self._margin, standing)
-            claims = self._by_model.setdefault(call.model, {})
-            known = claims.get(run_id)
-            if known is not None:
-                first = min(known, claim, key=lambda entry: entry.latest_start)
-                claim = replace(first, work_s=known.work_s + work_s)
-            claims[run_id] = claim
+            if call.work_s > 0:
+                remaining = then(call.span, after[call.name])
+                work_s = call.work_s * call.probability
+                claim = Claim.of(run_id, remaining, deadline, work_s, 0.0, self._margin, standing)
+                self._by_model.setdefault(call.model, {}).setdefault(run_id, []).append((claim, call.calls))
 
     def placed(self, run_id: str, model: str) -> None:
-        """An engine has a call of the run: it waits for ``model`` no more."""
-        self._by_model.get(model, {}).pop(run_id, None)
+        """An engine has one call of the run: the first that waits for ``model``."""
         self.waves.placed(run_id, model)
+        waiting = self._by_model.get(model, {}).get(run_id)
+        if not waiting:
+            return
+        claim, calls = waiting[0]
+        if calls > 1:
+            waiting[0] = (replace(claim, work_s=claim.work_s * (1 - 1 / calls)), calls - 1)
+        elif len(waiting) > 1:
+            del waiting[0]
+        else:
+            del self._by_model[model][run_id]
 
     def forget(self, run_id: str) -> None:
         self.waves.forget(run_id)
@@ -72,24 +82,38 @@ class Demand:
             entries.pop(run_id, None)
 
     def crowded_out(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
-        """The first pool that cannot serve this run in time beside those that are worth more there; None: all can.
-
-        Pools where nobody waits can serve everybody.
-        """
-        for model, claims in self._by_model.items():
-            pool = pools.get(model)
-            if run_id not in claims or pool is None or pool.num_replicas == 0 or pool.num_queued == 0:
-                continue
-            kept = keep([*claims.values(), *self._of_peers(model, now)], pool.num_replicas, now)
-            if all(claim.name != run_id for claim in kept):
+        """The first pool that cannot serve this run in time beside those that are worth more there; None: all can."""
+        for model, own, pool in self._contended(run_id, pools):
+            kept = keep([*own, *self._others(run_id, model, now)], pool.num_replicas, now)
+            if sum(claim.name == run_id for claim in kept) < len(own):
                 return model
         return None
+
+    def turned_away(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
+        """The first pool that has no room for this run, which is not admitted yet; None: all have."""
+        for model, own, pool in self._contended(run_id, pools):
+            if not has_room(own, self._others(run_id, model, now), pool.num_replicas, now):
+                return model
+        return None
+
+    def _contended(
+        self, run_id: str, pools: Mapping[str, PoolState]
+    ) -> Iterator[tuple[str, Sequence[Claim], PoolState]]:
+        """Pools that this run waits for and its claims there. Those where nobody waits can serve everybody."""
+        for model, waiting in self._by_model.items():
+            pool = pools.get(model)
+            if run_id in waiting and pool is not None and pool.num_replicas and pool.is_contended:
+                yield model, [claim for claim, _ in waiting[run_id]], pool
+
+    def _others(self, run_id: str, model: str, now: float) -> list[Claim]:
+        own = [claim for name, waiting in self._by_model[model].items() if name != run_id for claim, _ in waiting]
+        return own + self._of_peers(model, now)
 
     def buckets(self, now: float) -> tuple[BacklogBucket, ...]:
         """This gateway's own demand for the others, at most ``NUM_BUCKETS`` per pool and standing."""
         found: dict[tuple[str, bool, int], tuple[int, float]] = {}
-        for model, claims in self._by_model.items():
-            for claim in claims.values():
+        for model, runs in self._by_model.items():
+            for claim, _ in chain.from_iterable(runs.values()):
                 index = min(NUM_BUCKETS - 1, max(0, math.floor((claim.latest_start - now) / BUCKET_S)))
                 key = (model, claim.standing.over_share, index)
                 count, work_s = found.get(key, (0, 0.0))

@@ -114,7 +114,7 @@ class Entry:
             return decision
         run.standing = self._active.standing(run)
         demand.follow(run.run_id, run.deadline, calls, now, run.standing)
-        crowded = self._active.crowded_out(run, now)
+        crowded = self._active.crowded_out(run, now, is_new=True)
         if crowded:
             demand.forget(run.run_id)
             return replace(decision, outcome=Outcome.REJECTED_INFEASIBLE, reason=crowded)

@@ -30,6 +30,9 @@ from catenary.policy.ordering import ORDERINGS
 from catenary.policy.ordering.triage import keep, room_s
 from catenary.policy.routing import ROUTINGS, RoutingContext
 
+BUSY = 0.5
+"""Part of a pool's seats. From there on late runs hold no more than their share: seats that are free at the moment are
+those of runs that arrive in time."""
 HOLD_S = 0.1
 """A call that was found to wait is looked at again after so long, or when a place changes."""
 
@@ -187,7 +190,8 @@ class RouterCore:
             actions.append(Reject(lost, Outcome.EXPIRED, "could no longer end in time while it waited"))
         while (call := pool.late.first()) is not None:
             late_seats = max(1, int(self.settings.late_share * pool.num_seats))
-            if len(pool.queue) and pool.num_late >= late_seats:
+            busy = len(pool.queue) > 0 or len(pool.placed) >= BUSY * pool.num_seats
+            if busy and pool.num_late >= late_seats:
                 break
             assigned = self._place(pool, call, now)
             if assigned is None:

@@ -154,8 +154,7 @@ class Pool:
         return found
 
     def state(self, now: float) -> PoolState:
-        waiting = self.queue.calls() + self.late.calls()
-        queued = sum(self.predicted_s(call, call.output.mean) for call in waiting)
+        queued = sum(self.predicted_s(call, call.output.mean) for call in self.queue.calls())
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
         away = self.away.current(now)
@@ -176,6 +175,7 @@ class Pool:
             mean_prompt_tokens=self.traffic.mean_prompt,
             mean_output_tokens=self.traffic.mean_output,
             num_asleep=can_wake,
+            num_late=len(self.late),
         )
 
     def _ready_in_s(self, replica: Replica) -> float:

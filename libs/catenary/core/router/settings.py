@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RouterSettings:
-    """``late_share``: part of a pool's seats that runs already lost may hold while others wait, 0..1.
+    """``late_share``: part of a pool's seats that runs already lost may hold while others wait or half of
+    the seats are taken, 0..1.
 
     ``triage``: where not every waiting call can be in time, the longest are left out; ``triage_margin``: how many
     standard deviations of a run's remaining time count as needed for that.

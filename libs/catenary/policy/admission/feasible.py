@@ -31,7 +31,7 @@ def feasible(context: AdmissionContext) -> AdmissionDecision:
     if context.deadline_s is None:
         return AdmissionDecision(None, "no deadline", 1.0, path.median, quote)
     probability = path.probability_within(context.deadline_s)
-    contended = any(context.pools[model].num_queued for model in context.models)
+    contended = any(context.pools[model].is_contended for model in context.models)
     least = context.min_probability if contended else UNCONTENDED * context.min_probability
     hoped = then(context.briefest, Span(sum(waits.values()))) if context.briefest is not None else path
     if max(probability, hoped.probability_within(context.deadline_s)) >= least:

@@ -19,10 +19,12 @@ LEAST_S = 1e-3
 @dataclass(frozen=True, slots=True)
 class Standing:
     """``over_share``: the tenant uses more than its share, or the run is of class BATCH; ``error_budget``: the part of
-    the misses that the workflow's attainment allows that is left, 0..1, or ``OVERDRAWN`` for a critical run."""
+    the misses that the workflow's attainment allows that is left, 0..1, or ``OVERDRAWN`` for a critical run;
+    ``holder``: the tenant, workflow and class whose budget that is."""
 
     over_share: bool = False
     error_budget: float = 0.0
+    holder: tuple[str, str, str] | None = None
 
 
 EQUAL = Standing()

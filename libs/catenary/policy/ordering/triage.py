@@ -49,6 +49,15 @@ class Claim:
         """P(in time) if it began now; 1 before its latest start."""
         return 1.0 if now <= self.latest_start else self.remaining.probability_within(self.deadline - now)
 
+    def latest_end(self, engines: float, now: float) -> float:
+        """When its work has to be done by so many engines, where it begins at its latest start or, past that, now."""
+        return max(now, self.latest_start) + self.work_s / engines
+
+
+def price(work_s: float, chance: float, error_budget: float) -> float:
+    """What a claim costs the others: its work for the cube of its chance, four times as much with its whole budget."""
+    return work_s / chance**CHANCE_WEIGHT * (1 + BUDGET_WEIGHT * error_budget)
+
 
 def keep(claims: Sequence[Claim], engines: float, now: float) -> list[Claim]:
     """Rule: go through the claims by latest end; whenever one would end too late, leave out one of those so far: of a
@@ -58,28 +67,27 @@ def keep(claims: Sequence[Claim], engines: float, now: float) -> list[Claim]:
 
     Inputs: work (s of one engine), latest starts (s; until then the chance counts as 1, and one that has passed as
     now), chances by what remains (s), the number of engines, taken as one that is as fast as all of them. Returns the
-    kept claims by latest end. Tie-break: the order given. Trade-off: long and doubtful ones miss first, and only when
-    somebody must; the cube was chosen by simulation. Source: Moore, "An n job, one machine sequencing algorithm for
-    minimizing the number of late jobs" (Management Science 1968), which with chances of 1 keeps the largest number that
-    can be in time.
+    kept claims by latest end. Tie-break: of equals the one that ends last. Trade-off: long and doubtful ones miss
+    first, and only when somebody must; the cube was chosen by simulation. Source: Moore, "An n job, one
+    machine sequencing algorithm for minimizing the number of late jobs" (Management Science 1968), which with chances
+    of 1 keeps the largest number that can be in time.
     """
     hopeful = []
     for claim in claims:
         chance = claim.chance(now)
         if chance >= LEAST_CHANCE:
-            start = max(now, claim.latest_start)
-            price = claim.work_s / chance**CHANCE_WEIGHT * (1 + BUDGET_WEIGHT * claim.standing.error_budget)
-            hopeful.append((start + claim.work_s / engines, start, (not claim.standing.over_share, -price), claim))
+            worth = (not claim.standing.over_share, -price(claim.work_s, chance, claim.standing.error_budget))
+            hopeful.append((claim.latest_end(engines, now), max(now, claim.latest_start), worth, claim))
     hopeful.sort(key=itemgetter(0))
     dearest: list[tuple[tuple[bool, float], int]] = []
     left_out: set[int] = set()
     start = now
     for index, (_, latest_start, worth, claim) in enumerate(hopeful):
-        heapq.heappush(dearest, (worth, index))
+        heapq.heappush(dearest, (worth, -index))
         late = start > latest_start
         start += claim.work_s / engines
         if late:
-            _, out = heapq.heappop(dearest)
+            out = -heapq.heappop(dearest)[1]
             left_out.add(out)
             start -= hopeful[out][3].work_s / engines
     return [entry[3] for index, entry in enumerate(hopeful) if index not in left_out]

@@ -22,3 +22,5 @@ class ProfilerConfig(Section):
     """How long it waits for a replica to be set aside."""
     call_timeout_s: Seconds = 300.0
     """How long one measured call may take."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Where Prometheus scrapes it; 0: nowhere."""

@@ -31,7 +31,7 @@ class RouterConfig(Section):
     reservation_ttl_s: Seconds = 30.0
     """How long a place is kept for a call that no snapshot shows."""
     late_share: float = Field(default=0.1, ge=0, le=1)
-    """Part of a pool's seats that late runs may hold while others wait."""
+    """Part of a pool's seats that late runs may hold while others wait or half of the seats are taken."""
     pools_interval_s: Seconds = 0.1
     """How often the gateways hear of the pools at least; of a replica that comes or goes they hear at once."""
     return_grace_s: Seconds = 15.0
