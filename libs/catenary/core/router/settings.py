@@ -33,6 +33,6 @@ class RouterSettings:
     reservation_ttl_s: float = 30.0
     late_share: float = 0.1
     max_prefixes: int = 4096
-    return_grace_s: float = 15.0
+    return_grace_s: float = 30.0
     wakes: bool = False
     epoch: int = 0

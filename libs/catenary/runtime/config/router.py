@@ -34,7 +34,7 @@ class RouterConfig(Section):
     """Part of a pool's seats that late runs may hold while others wait or half of the seats are taken."""
     pools_interval_s: Seconds = 0.1
     """How often the gateways hear of the pools at least; of a replica that comes or goes they hear at once."""
-    return_grace_s: Seconds = 15.0
+    return_grace_s: Seconds = 30.0
     """How long a worker that ended, drains or has not come up yet counts as on its way."""
     lease_ttl_s: Seconds = 1.5
     """Without renewal for so long, a standby takes over."""
