@@ -29,14 +29,19 @@ async def pid_of(cluster: Cluster, name: str) -> int:
 
 async def restart(cluster: Cluster, name: str) -> None:
     """SIGTERM; returns when another process of the name serves."""
-    before = await pid_of(cluster, name)
+    before = await _next_pid(cluster, name, after=0)
     os.kill(before, signal.SIGTERM)
-    async with asyncio.timeout(60):
-        pid = before
-        while pid in (0, before):
-            await asyncio.sleep(0.1)
-            pid = await pid_of(cluster, name)
+    await _next_pid(cluster, name, after=before)
     await cluster.wait_ready(60)
+
+
+async def _next_pid(cluster: Cluster, name: str, after: int) -> int:
+    for _ in range(600):
+        pid = await pid_of(cluster, name)
+        if pid not in (0, after):
+            return pid
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{name} did not come back within a minute")
 
 
 @asynccontextmanager
