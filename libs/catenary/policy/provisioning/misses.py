@@ -49,10 +49,12 @@ class MissForecast:
         return STRANDED_WEIGHT * stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
 
     def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
-        """Part of the workflow's runs that miss, 0..1, where no more arrive than on average."""
+        """Part of the workflow's runs that miss, 0..1, where no more arrive than on average and all are like the mean
+        one."""
         courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
         runs = workflow.rate * self._step_s * self._num_steps
-        return min(1.0, self._of_workflow(workflow, courses, MEAN) / runs) if runs else 0.0
+        mean = replace(workflow, ratio_deviation=0.0)
+        return min(1.0, self._of_workflow(mean, courses, MEAN) / runs) if runs else 0.0
 
     def _of_workflow(
         self,
