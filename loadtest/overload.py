@@ -1,12 +1,13 @@
 """What an overload does: memory, admitted runs, refusals, and the time until things are as before.
 
-    python loadtest/overload.py [--minutes 10] [--factor 3] [--clients 2000] [--slow-readers 50] [--json FILE]
+    python loadtest/overload.py [--minutes 10] [--factor 3] [--clients 2000] [--slow-readers 50] [--slower 1]
 
 Starts its own cluster from config/overload.yaml (all services as processes, emulated engines) and connects
 ``--clients`` clients, each over a connection of its own. Runs are chains of two calls of 20 tokens with a deadline of
 4 s; they arrive by a Poisson process at 0.7 times what the seats can do for a minute, at ``--factor`` times for
 ``--minutes``, then at 0.7 times for a minute again. The slow readers ask for tokens and read a message every
-``--read-every-s`` seconds; they are not in the rates and latencies.
+``--read-every-s`` seconds; they are not in the rates and latencies. A ``--slower`` of 5 makes engines and deadlines
+five times slower and arrivals as much rarer: the engines are overloaded and a small machine is not.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ from catenary.v1 import gateway_service_pb2_grpc as rpc
 from catenary.v1 import run_pb2, workflow_pb2
 
 CONFIG = Path(__file__).parent.parent / "config" / "overload.yaml"
+PROFILE = Path(__file__).parent.parent / "profiles" / "emulated" / "paced.json"
 TOKENS, TOKEN_S, CALLS, SEATS = 20, 0.02, 2, 16
 RUNS_PER_S = SEATS / (CALLS * TOKENS * TOKEN_S)
 DEADLINE_S = 4.0
+GIVE_UP = 7.5
 CALM_S, CALM = 60.0, 0.7
 READ_EVERY_S = 1.0
-GIVE_UP_S = 30.0
 CONNECT_AT_ONCE = 100
 OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0)]
 
@@ -71,6 +73,7 @@ class Row:
 
 @dataclass(slots=True)
 class Load:
+    slower: float
     began: float = field(default_factory=time.monotonic)
     seen: list[Seen] = field(default_factory=list)
     memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)
@@ -79,10 +82,18 @@ class Load:
     def clock(self) -> float:
         return time.monotonic() - self.began
 
+    @property
+    def runs_per_s(self) -> float:
+        return RUNS_PER_S / self.slower
 
-def chain() -> workflow_pb2.Workflow:
+    @property
+    def deadline_s(self) -> float:
+        return DEADLINE_S * self.slower
+
+
+def chain(deadline_s: float) -> workflow_pb2.Workflow:
     workflow = workflow_pb2.Workflow(name="paced")
-    workflow.slo.deadline.FromSeconds(round(DEADLINE_S))
+    workflow.slo.deadline.FromMilliseconds(round(1_000 * deadline_s))
     for number in range(CALLS):
         call = workflow.calls.add(name=f"c{number}")
         call.model.model = "paced"
@@ -98,7 +109,7 @@ async def one(load: Load, stub: rpc.GatewayServiceStub, spec: workflow_pb2.Workf
     began = load.clock()
     outcome, met, admitted = "UNFINISHED", False, False
     try:
-        async with asyncio.timeout(GIVE_UP_S):
+        async with asyncio.timeout(GIVE_UP * load.deadline_s):
             async for response in stub.SubmitWorkflow(
                 pb.SubmitWorkflowRequest(workflow=spec, stream_tokens=pause_s > 0)
             ):
@@ -121,7 +132,7 @@ async def arrive(
     load: Load, stubs: list[rpc.GatewayServiceStub], pauses: list[float], per_s: float, seconds: float
 ) -> None:
     """Each arrival at a client drawn by chance, which makes its pauses."""
-    rng, spec = random.Random(round(per_s * 1000)), chain()
+    rng, spec = random.Random(round(per_s * 1000)), chain(load.deadline_s)
     at, end = load.clock(), load.clock() + seconds
     while (at := at + rng.expovariate(per_s)) < end:
         await asyncio.sleep(max(0.0, at - load.clock()))
@@ -177,20 +188,27 @@ def recovery_s(load: Load, end: float) -> float:
     return max((one.at_s - end for one in load.seen if one.at_s >= end and not (one.met or one.slow)), default=0.0)
 
 
+def slowed(folder: Path, slower: float) -> Path:
+    """The configuration with its store and a profile of slower engines in ``folder``."""
+    profile = json.loads(PROFILE.read_text())
+    (folder / "paced.json").write_text(json.dumps({**profile, "step_base_s": TOKEN_S * slower}))
+    text = CONFIG.read_text().replace("../profiles/emulated/paced.json", f"{folder}/paced.json")
+    config = folder / "overload.yaml"
+    config.write_text(text.replace(".catenary/overload/store", f"{folder}/store"))
+    return config
+
+
 async def overload(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "overload.yaml"
-        profile = (CONFIG.parent.parent / "profiles" / "emulated" / "paced.json").resolve()
-        text = CONFIG.read_text().replace("../profiles/emulated/paced.json", str(profile))
-        config.write_text(text.replace(".catenary/overload/store", f"{folder}/store"))
+        config = slowed(Path(folder), args.slower)
         async with Cluster(config) as cluster:
             channels, stubs = await connected(cluster.addresses.gateway, args.clients)
             pauses = [args.read_every_s * (number < args.slow_readers) for number in range(args.clients)]
-            load = Load()
+            load = Load(args.slower)
             measuring = asyncio.create_task(measure(load, cluster))
             marks = [0.0]
             for factor, seconds in ((CALM, args.calm_s), (args.factor, 60 * args.minutes), (CALM, args.calm_s)):
-                await arrive(load, stubs, pauses, factor * RUNS_PER_S, seconds)
+                await arrive(load, stubs, pauses, factor * load.runs_per_s, seconds)
                 marks.append(load.clock())
             while load.tasks:
                 await asyncio.wait(load.tasks)
@@ -206,7 +224,7 @@ def report(load: Load, marks: list[float], path: Path | None) -> None:
     if path is not None:
         found = {"rows": [asdict(row) for row in rows], "recovery_s": recovered, "memory_mb": load.memory}
         path.write_text(json.dumps(found) + "\n")
-    print(f"capacity {RUNS_PER_S:.1f} runs/s by seats; deadline {DEADLINE_S:g} s")
+    print(f"capacity {load.runs_per_s:.1f} runs/s by seats; deadline {load.deadline_s:g} s")
     print(f"{'phase':9} {'runs/s':>7} {'submitted':>9} {'admitted':>8} {'met':>6} {'p50':>6} {'p99':>6} {'no p99':>6}")
     for line in rows:
         print(
@@ -234,6 +252,7 @@ def main() -> None:
     parser.add_argument("--slow-readers", type=int, default=50)
     parser.add_argument("--calm-s", type=float, default=CALM_S)
     parser.add_argument("--read-every-s", type=float, default=READ_EVERY_S)
+    parser.add_argument("--slower", type=float, default=1.0)
     parser.add_argument("--json", type=Path, help="write everything measured there")
     asyncio.run(overload(parser.parse_args()))
 

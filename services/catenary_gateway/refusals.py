@@ -29,7 +29,8 @@ async def refusing(context: Context) -> AsyncIterator[None]:
     except SpecError as error:
         await invalid_spec(context, error)
     except UnknownWorkflow as error:
-        await abort(context, grpc.StatusCode.NOT_FOUND, str(error), "UNKNOWN_WORKFLOW")
+        field = {"field": "workflow_name"}
+        await abort(context, grpc.StatusCode.NOT_FOUND, str(error), "UNKNOWN_WORKFLOW", field)
     except StoreFull as error:
         await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), "REJECTED_CAPACITY")
     except (RedisError, StoreError, OSError) as error:

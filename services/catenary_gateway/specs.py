@@ -52,5 +52,5 @@ class Specs:
         found = await self._store.get(name, version or None)
         if found is None:
             what = f"{name!r} in version {version!r}" if version else repr(name)
-            raise UnknownWorkflow(f"no workflow {what} is registered")
+            raise UnknownWorkflow(f"workflow_name: no workflow {what} is registered")
         return self.compile(workflow_pb2.Workflow.FromString(found[1]))

@@ -70,3 +70,12 @@ def test_at_three_times_the_capacity_admitted_runs_are_in_time_and_the_engines_a
     assert met >= 0.95 * (0.7 * 13 + 20) * 20
     last = max(one.job.arrival_s for one in cluster.submitted if one.job.run_id in cluster.ends.refusals)
     assert last < 25 + 1
+
+
+def test_runs_that_are_late_cost_those_in_time_little() -> None:
+    overload = "work.phases=[{duration_s: 15, load: 1.3}]"
+    met = [
+        sum(ended.met for ended in run("chain_own", overload, f"workflow.slo.on_miss={on_miss}").ends.runs.values())
+        for on_miss in ("fail", "finish")
+    ]
+    assert met[1] >= 0.85 * met[0]

@@ -80,7 +80,7 @@ async def test_wrong_arguments_are_told_apart_before_a_gateway_is_asked(gateway:
             await client.run("what is this")
         with pytest.raises(ValueError, match=r"inputs\.article"):
             await client.run(SPEC, {"article": object()})
-        with pytest.raises(ValueError, match="deadline_s: must be over 0, is 0"):
+        with pytest.raises(ValueError, match="deadline_s: must be over 0 and finite, is 0"):
             await client.run(SPEC, deadline_s=0)
         with pytest.raises(FileNotFoundError):
             await client.run("missing.yaml")

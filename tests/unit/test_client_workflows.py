@@ -56,8 +56,8 @@ def test_a_file_that_is_not_there_is_an_os_error() -> None:
         resolve("missing.yaml")
 
 
-@pytest.mark.parametrize("deadline_s", [0.0, -1.0, float("nan")])
-def test_a_deadline_is_over_zero(deadline_s: float) -> None:
+@pytest.mark.parametrize("deadline_s", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_deadline_is_over_zero_and_finite(deadline_s: float) -> None:
     with pytest.raises(ValueError, match="deadline_s: must be over 0"):
         submit_request(resolve("chain"), "r", {}, {"deadline_s": deadline_s})
 
@@ -65,3 +65,10 @@ def test_a_deadline_is_over_zero(deadline_s: float) -> None:
 def test_an_input_that_is_no_json_value_is_named() -> None:
     with pytest.raises(ValueError, match=r"inputs\.topic: a object is no JSON value"):
         submit_request(resolve("chain"), "r", {"topic": object()}, {})
+
+
+def test_a_file_in_another_encoding_is_named_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: caf\u00e9\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"latin\.yaml: is no UTF-8 text .* at byte 9"):
+        resolve(path)

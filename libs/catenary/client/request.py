@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,12 +69,21 @@ def resolve(workflow: WorkflowLike) -> Spec:
     if isinstance(workflow, Workflow):
         return Spec(workflow_to_proto(workflow), "")
     if isinstance(workflow, Path) or workflow.endswith((".yaml", ".yml")):
-        return _parse(Path(workflow).read_text(encoding="utf-8"))
+        return _parse(_read(Path(workflow)))
     if "\n" in workflow or workflow.lstrip().startswith("{"):
         return _parse(workflow)
     if _NAME.fullmatch(workflow):
         return Spec(None, workflow)
     raise ValueError(f"workflow: {workflow[:80]!r} is no .yaml path, no YAML text and no registered name")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
 
 
 def _parse(text: str) -> Spec:
@@ -122,8 +132,8 @@ def _inputs(values: Mapping[str, Any]) -> struct_pb2.Struct:
 def _duration(seconds: float | None) -> duration_pb2.Duration | None:
     if seconds is None:
         return None
-    if not seconds > 0:
-        raise ValueError(f"deadline_s: must be over 0, is {seconds}")
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"deadline_s: must be over 0 and finite, is {seconds}")
     duration = duration_pb2.Duration()
     duration.FromNanoseconds(round(seconds * 1e9))
     return duration
