@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+
+from catenary.core.profiler import ProfilerCore
 from catenary_gateway.metrics import GatewayMetrics
 from catenary_profiler.metrics import ProfilerMetrics
 from catenary_provisioner.metrics import ProvisionerMetrics
 from catenary_router.metrics import RouterMetrics
 from catenary_worker.metrics import WorkerMetrics
-from prometheus_client import CollectorRegistry
-
-from catenary.core.profiler import ProfilerCore
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
 TABLE, ALERTS = RUNBOOK.split("## Alerts", 1)
