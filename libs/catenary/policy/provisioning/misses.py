@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from catenary.policy.prediction import SPEED_SPREAD
 from catenary.policy.provisioning.context import PlanContext, PoolOutlook, WorkflowOutlook
-from catenary.policy.provisioning.fluid import NODES, Course, FluidPool
+from catenary.policy.provisioning.fluid import NODES, FluidPool
 
 Capacity = Mapping[str, tuple[float, ...]]
 """By model, when each of its replicas takes calls (s from now), in order."""
@@ -41,33 +41,37 @@ class MissForecast:
         self._pools = {pool.model: FluidPool(pool, self._step_s, self._num_steps, wait_s) for pool in pools}
         self._calls = {p.model: p.num_running + p.num_queued + sum(calls for _, calls in p.waves) for p in pools}
         self._workflows = [w for w in context.workflows if w.rate > 0]
+        self._known: dict[tuple[str, tuple[tuple[float, ...] | None, ...]], float] = {}
 
     def misses(self, capacity: Capacity) -> float:
         """Runs that miss over the horizon; calls of a model that is awake nowhere are among them."""
-        courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
         stranded = sum(self._calls[model] for model, ready in capacity.items() if not ready)
-        return STRANDED_WEIGHT * stranded + sum(self._of_workflow(workflow, courses) for workflow in self._workflows)
+        return STRANDED_WEIGHT * stranded + sum(self._once(workflow, capacity) for workflow in self._workflows)
 
     def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
         """Part of the workflow's runs that miss, 0..1, where no more arrive than on average and all are like the mean
         one."""
-        courses = {model: self._pools[model].courses(ready) for model, ready in capacity.items()}
         runs = workflow.rate * self._step_s * self._num_steps
         mean = replace(workflow, ratio_deviation=0.0)
-        return min(1.0, self._of_workflow(mean, courses, MEAN) / runs) if runs else 0.0
+        return min(1.0, self._of_workflow(mean, capacity, MEAN) / runs) if runs else 0.0
+
+    def _once(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
+        """Most moves change nothing for most workflows."""
+        key = workflow.workflow, tuple(capacity.get(model) for model in workflow.parts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._of_workflow(workflow, capacity)
+        return found
 
     def _of_workflow(
-        self,
-        workflow: WorkflowOutlook,
-        courses: Mapping[str, tuple[Course, ...]],
-        weights: Sequence[tuple[int, float]] = WEIGHTS,
+        self, workflow: WorkflowOutlook, capacity: Capacity, weights: Sequence[tuple[int, float]] = WEIGHTS
     ) -> float:
         """``weights``: of the courses to count, by their number."""
         total = 0.0
         stages = [
-            (part, int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s), courses[model])
+            (part, int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s), self._pools[model].courses(ready))
             for model, part in workflow.parts.items()
-            if model in courses
+            if (ready := capacity.get(model)) is not None
         ]
         first = -max((offset for _, offset, _ in stages), default=0)
         last = self._num_steps - 1
