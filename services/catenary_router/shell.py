@@ -221,7 +221,8 @@ class Router:
                 if self._measures:
                     self.metrics.pools(states)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._pools_due.wait(), self._config.router.pools_interval_s)
+                async with asyncio.timeout(self._config.router.pools_interval_s):
+                    await self._pools_due.wait()
 
     async def _follow_profiles(self) -> None:
         while True:
