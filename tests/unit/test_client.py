@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 from client_runs import SPEC, text_of
-from fake_gateway import RUN, FakeGateway, Hold, admitted, ended, finished, good_run, numbered, refused
+from fake_gateway import RUN, FakeGateway, Hold, admitted, ended, finished, good_run, numbered, refused, started
 
 from catenary.client import CallFinished, CatenaryError, Client, RunAdmitted, RunFinished
 from catenary.model.outcome import Outcome, PriorityClass, State
@@ -37,6 +37,14 @@ async def test_calls_come_in_the_workflow_s_order_and_map_items_by_index(gateway
     async with Client(gateway.address) as client:
         run = await client.run(SPEC, {"article": "x"})
     assert [str(call.ref) for call in run.calls] == ["outline", "facts[2]", "facts[10]"]
+
+
+async def test_calls_under_way_end_with_their_run(gateway: FakeGateway) -> None:
+    gateway.scripts = [numbered(admitted(), started("outline"), ended(Outcome.EXPIRED, met=False, reason="too late"))]
+    async with Client(gateway.address) as client:
+        run = await client.run(SPEC, {"article": "x"})
+    [call] = run.calls
+    assert (call.state, call.outcome, call.error) == (State.FINISHED, Outcome.CANCELLED, "too late")
 
 
 async def test_everything_about_a_run_reaches_the_gateway(gateway: FakeGateway) -> None:

@@ -22,6 +22,12 @@ def test_the_dearest_misses_where_all_stand_alike() -> None:
     assert kept(claim("cheap"), claim("dear", work_s=1.1)) == {"cheap"}
 
 
+def test_the_doubtful_misses_before_the_dear() -> None:
+    doubtful = claim("doubtful", latest_start=-0.02)
+    assert 0.3 < doubtful.chance(0.0) < 0.7
+    assert kept(doubtful, claim("dear", work_s=1.1)) == {"dear"}
+
+
 def test_who_has_error_budget_left_misses_before_who_has_none() -> None:
     assert kept(claim("spent", work_s=1.1), claim("untouched", error_budget=1.0)) == {"spent"}
 

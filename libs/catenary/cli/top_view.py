@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 MAX_DECISIONS = 8
-_BAR_WIDTH = 12
+_BAR_WIDTH = 6
+_TIGHT = (0, 1, 0, 0)
 _STYLES = {REPLICA_STATE_AWAKE: "green", REPLICA_STATE_ASLEEP: "blue", REPLICA_STATE_LOADING: "yellow"}
 _SLACK = (
     ("late", "num_late", "bold red"),
-    ("<1 s", "num_under_1s", "red"),
-    ("<5 s", "num_under_5s", "yellow"),
-    ("<30 s", "num_under_30s", "green"),
+    ("<1s", "num_under_1s", "red"),
+    ("<5s", "num_under_5s", "yellow"),
+    ("<30s", "num_under_30s", "green"),
     ("more", "num_over_30s", "green"),
-    ("none", "num_no_deadline", "dim"),
+    ("no deadline", "num_no_deadline", "dim"),
 )
 
 
 def top_view(look: Look) -> Group:
-    """Services, accelerators, pools, objectives and the last decisions; made for 100 cells and more."""
+    """Services, accelerators, pools, objectives and the last decisions; made for 80 cells and more."""
     status = look.status
     parts: list[RenderableType] = [_services(status.services)]
     if status.plan is not None:
@@ -118,16 +119,15 @@ def _resident(replica: ReplicaSnapshot) -> Text:
 
 def _pools(answer: router_service_pb2.GetPoolsResponse) -> Table:
     waiting = {item.model: item for item in answer.waiting}
-    table = Table("pool", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("replicas", justify="right")
+    table = Table("pool", box=SIMPLE_HEAD, pad_edge=False, padding=_TIGHT)
+    table.add_column("replicas", no_wrap=True)
     table.add_column("seats taken", no_wrap=True)
     for title in ("queued", "work"):
-        table.add_column(title, justify="right")
-    for title, _, _ in _SLACK:
-        table.add_column(Text("slack ") + title if title == "late" else title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("queued, by slack", ratio=1)
     for pool in answer.pools:
         calls = waiting.get(pool.model, router_service_pb2.WaitingCalls())
-        table.add_row(Text(pool.model), _replicas(pool), _seats(pool), *_queue(pool), *_by_slack(calls))
+        table.add_row(Text(pool.model), _replicas(pool), _seats(pool), *_queue(pool), _by_slack(calls))
     return table
 
 
@@ -152,18 +152,19 @@ def _queue(pool: dispatch_pb2.PoolState) -> tuple[Text, str]:
     return Text(str(pool.num_queued), style="yellow" if pool.num_queued else ""), f"{seconds(pool.queued_work_s)} s"
 
 
-def _by_slack(calls: router_service_pb2.WaitingCalls) -> list[Text]:
-    counts = [(getattr(calls, name), style) for _, name, style in _SLACK]
-    return [Text(str(count), style=style) if count else Text("-", style="dim") for count, style in counts]
+def _by_slack(calls: router_service_pb2.WaitingCalls) -> Text:
+    counts = [(getattr(calls, name), title, style) for title, name, style in _SLACK]
+    parts = [Text(f"{count} {title}", style=style) for count, title, style in counts if count]
+    return Text(", ").join(parts) if parts else Text("-", style="dim")
 
 
 def _objectives(objectives: Iterable[Objective]) -> Table:
-    table = Table("workflow", "tenant", box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("runs", "missed", "attainment", "target"):
-        table.add_column(title, justify="right")
-    table.add_column("error budget left", no_wrap=True)
+    table = Table("workflow", "tenant", box=SIMPLE_HEAD, pad_edge=False, padding=_TIGHT)
+    for title in ("runs", "missed", "in time", "target"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("budget left", no_wrap=True)
     for title in ("median", "95 %"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for item in objectives:
         style = "green" if item.attainment >= item.target else "bold red"
         table.add_row(
@@ -189,7 +190,7 @@ def _budget(item: Objective) -> RenderableType:
     bar = ProgressBar(
         total=1.0, completed=min(1.0, max(0.0, left)), width=_BAR_WIDTH, complete_style=style, finished_style=style
     )
-    row.add_row(bar, Text(f"{left:.0%}", style=style))
+    row.add_row(bar, Text(f"{round(100 * left)}%", style=style))
     return row
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from catenary.client.records import Run
 from catenary.model import run as ev
-from catenary.model.outcome import State
+from catenary.model.outcome import Outcome, State
 from catenary.model.run import CallRecord
 from catenary.model.workflow import CallRef
 
@@ -72,6 +72,10 @@ class RunAssembly:
         self._calls[record.ref] = record
 
     def _end(self, event: ev.RunFinished) -> None:
+        """Calls that are under way end with their run, as in the gateway's own record."""
+        for ref, call in self._calls.items():
+            if call.state is not State.FINISHED:
+                self._calls[ref] = replace(call, state=State.FINISHED, outcome=Outcome.CANCELLED, error=event.reason)
         self._run = replace(
             self._run,
             state=State.FINISHED,
