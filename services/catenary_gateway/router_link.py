@@ -20,6 +20,7 @@ from catenary.core.gateway.events import (
     RouterJoined,
     Withdraw,
 )
+from catenary.runtime.bell import crowd_gap_s
 from catenary.runtime.clock import from_remaining_us, now
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.runtime.rpc import channel
@@ -31,7 +32,6 @@ from catenary.v1 import dispatch_pb2, router_service_pb2_grpc
 LEASE = "router"
 RETRY_S = 0.1
 OUTBOX_LIMIT = 200_000
-GAP_S = 0.001
 
 Item = Offer | Withdraw | Release
 
@@ -52,12 +52,18 @@ class RouterLink:
         self._handle = handle
         self._traceparent = traceparent
         self._outbox: Outbox[Item] | None = None
+        self._offered: set[str] = set()
         self._log = structlog.get_logger()
         self.connected = False
 
     def put(self, item: Item) -> None:
         if self._outbox is None or not self.connected:
             return
+        if isinstance(item, Offer):
+            self._offered.add(item.call.call_id)
+        else:
+            self._offered.discard(item.call_id)
+        self._outbox.spread(crowd_gap_s(len(self._offered)))
         try:
             self._outbox.put(item)
         except (OutboxFull, OutboxClosed):
@@ -78,8 +84,9 @@ class RouterLink:
             await asyncio.sleep(RETRY_S)
 
     async def _stay_with(self, address: str) -> None:
-        outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT, GAP_S)
+        outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT)
         self._outbox = outbox
+        self._offered.clear()
         async with channel(address) as connection:
             stub = router_service_pb2_grpc.RouterServiceStub(connection)
             try:
@@ -126,5 +133,6 @@ class RouterLink:
                 )
             )
         for rejected in response.rejections:
+            self._offered.discard(rejected.call_id)
             outcome = outcome_from_proto(rejected.outcome)
             self._handle(CallRejected(rejected.call_id, rejected.attempt, outcome, rejected.reason))

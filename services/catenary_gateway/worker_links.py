@@ -10,6 +10,7 @@ import structlog
 
 from catenary.core.gateway.events import Abort, CallEnded, CallProgressed, GatewayEvent, Start
 from catenary.model.outcome import FinishReason
+from catenary.runtime.bell import crowd_gap_s
 from catenary.runtime.clock import now, to_remaining_us
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.runtime.rpc import channel
@@ -18,7 +19,6 @@ from catenary.runtime.wire.workflow import sampling_to_proto
 from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
 
 OUTBOX_LIMIT = 100_000
-GAP_S = 0.001
 UNREACHABLE_PAUSE_S = 0.1
 
 Item = Start | Abort
@@ -37,7 +37,7 @@ class WorkerLink:
         self.address = address
         self._handle = handle
         self._traceparent = traceparent
-        self._outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT, GAP_S)
+        self._outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT)
         self._calls: dict[str, int] = {}
         self._heard = False
         self._log = structlog.get_logger()
@@ -47,6 +47,7 @@ class WorkerLink:
             self._calls[item.call_id] = item.attempt
         else:
             self._calls.pop(item.call_id, None)
+        self._outbox.spread(crowd_gap_s(len(self._calls)))
         try:
             self._outbox.put(item)
         except (OutboxFull, OutboxClosed):

@@ -1,4 +1,4 @@
-"""The connected gateways: what one loop turn or millisecond has for each goes out as one message."""
+"""The connected gateways: what comes for each within a moment goes out as one message."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from catenary.core.router import Assign, Reject, RouterAction
 from catenary.model.dispatch import PoolState
+from catenary.runtime.bell import crowd_gap_s
 from catenary.runtime.clock import now
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.runtime.wire.dispatch import assignment_to_proto, pool_to_proto, rejection_to_proto
 from catenary.v1 import dispatch_pb2
 
 OUTBOX_LIMIT = 100_000
-GAP_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Gateways:
     def join(self, gateway_id: str) -> Outbox[Item]:
         """A new stream of a gateway replaces its older one."""
         self.close(gateway_id)
-        outbox = self._outboxes[gateway_id] = Outbox(OUTBOX_LIMIT, GAP_S)
+        outbox = self._outboxes[gateway_id] = Outbox(OUTBOX_LIMIT)
         return outbox
 
     def leave(self, gateway_id: str, outbox: Outbox[Item]) -> bool:
@@ -52,18 +52,20 @@ class Gateways:
         for gateway_id in list(self._outboxes):
             self.close(gateway_id)
 
-    def send(self, actions: Iterable[RouterAction]) -> None:
+    def send(self, actions: Iterable[RouterAction], num_calls: int = 0) -> None:
+        """``num_calls``: those that wait or are placed."""
         for action in actions:
-            self._put(action.call.gateway_id, action)
+            self._put(action.call.gateway_id, action, crowd_gap_s(num_calls))
 
     def publish(self, states: tuple[PoolState, ...]) -> None:
         for gateway_id in list(self._outboxes):
             self._put(gateway_id, Pools(states))
 
-    def _put(self, gateway_id: str, item: Item) -> None:
+    def _put(self, gateway_id: str, item: Item, gap_s: float = 0.0) -> None:
         outbox = self._outboxes.get(gateway_id)
         if outbox is None:
             return
+        outbox.spread(gap_s)
         try:
             outbox.put(item)
         except (OutboxFull, OutboxClosed):

@@ -77,7 +77,7 @@ class Router:
         if self._explains:
             for action in actions:
                 self._explain(action)
-        self.gateways.send(actions)
+        self.gateways.send(actions, self.core.num_calls)
 
     def tell_pools(self) -> None:
         """The gateways hear of the pools without waiting for the next report."""

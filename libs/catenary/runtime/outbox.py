@@ -35,6 +35,10 @@ class Outbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def spread(self, gap_s: float) -> None:
+        """Lists follow each other ``gap_s`` seconds apart from now on."""
+        self._bell.gap_s = gap_s
+
     @property
     def closed(self) -> bool:
         return self._closed

@@ -59,6 +59,11 @@ class RouterCore:
             Tick: self._tick,
         }
 
+    @property
+    def num_calls(self) -> int:
+        """Those that wait or are placed."""
+        return len(self._model_of)
+
     def handle(self, event: RouterEvent, now: float) -> list[RouterAction]:
         return self._handlers[type(event)](event, now)
 
