@@ -22,6 +22,7 @@ from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.model.outcome import FinishReason, Outcome, State
 from catenary.model.run import CallFinished, CallRestarted, CallStarted, CallTokens
 from catenary.policy.prediction import duration_s
+from catenary.policy.slack import tails
 
 
 class Attempts:
@@ -48,15 +49,16 @@ class Attempts:
         if context:
             call.max_tokens = min(call.max_tokens, context - len(event.token_ids))
         path = self._forecaster.path(run)
+        after = tails(path)
         actions: Actions = []
         if not run.late:
             run.standing = self._active.standing(run)
-            self._active.demand.follow(run.run_id, run.deadline, path, now, run.standing)
+            self._active.demand.follow(run.run_id, run.deadline, path, now, run.standing, after)
             crowded = self._active.crowded_out(run, now)
             if crowded:
                 actions += self._course.lose(run, crowded, now)
         if run.run_id in self._active.runs:
-            actions.append(offer(run, call, self._forecaster, self._settings.gateway_id, now, path))
+            actions.append(offer(run, call, self._forecaster, self._settings.gateway_id, now, after))
         return actions
 
     def tokenize_failed(self, event: TokenizeFailed, now: float) -> Actions:

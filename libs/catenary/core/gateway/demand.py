@@ -14,7 +14,7 @@ from catenary.policy.ordering.newcomer import has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
-from catenary.policy.span import ZERO, then
+from catenary.policy.span import ZERO, Span, then
 
 MAX_PEER_CLAIMS = 64
 
@@ -47,14 +47,21 @@ class Demand:
         self._heard: dict[str, _Heard] = {}
 
     def follow(
-        self, run_id: str, deadline: float, path: Sequence[PathCall], now: float, standing: Standing = EQUAL
+        self,
+        run_id: str,
+        deadline: float,
+        path: Sequence[PathCall],
+        now: float,
+        standing: Standing = EQUAL,
+        after: Mapping[str, Span] | None = None,
     ) -> None:
-        """Take the run's calls that have not ended as they are predicted now."""
+        """Take the run's calls that have not ended as they are predicted now; ``after``: their tails where known."""
         self.forget(run_id)
         self.waves.follow(run_id, path, now)
         if deadline == NEVER:
             return
-        after = tails(path)
+        if after is None:
+            after = tails(path)
         for call in path:
             if call.work_s > 0:
                 remaining = then(call.span, after[call.name])

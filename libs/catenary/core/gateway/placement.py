@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from catenary.core.gateway.events import Abort, CallAssigned, GatewayAction, Offer, Release, Start, Withdraw
 from catenary.core.gateway.forecast import Forecaster
 from catenary.core.gateway.run import ActiveCall, ActiveRun
 from catenary.model.dispatch import NEVER, QueuedCall
-from catenary.policy.slack import PathCall, tails
+from catenary.policy.slack import tails
 from catenary.policy.span import Span
 
 
@@ -19,9 +19,9 @@ def offer(
     forecaster: Forecaster,
     gateway_id: str,
     now: float,
-    path: Sequence[PathCall] | None = None,
+    after: Mapping[str, Span] | None = None,
 ) -> Offer:
-    """The next attempt of the call, with its slack at this moment. ``path``: the run's, where it is known already."""
+    """The next attempt of the call, with its slack at this moment. ``after``: the tails of the run's path, if known."""
     call.attempt += 1
     call.offered = True
     spec = call.ready.call
@@ -29,7 +29,7 @@ def offer(
     output = forecaster.output(run, spec, done)
     prompt_tokens = len(call.prompt_token_ids) + done
     own = forecaster.span(call.model, prompt_tokens, output)
-    rest = call.rest = tails(path or forecaster.path(run))[call.ref.name]
+    rest = call.rest = (after or tails(forecaster.path(run)))[call.ref.name]
     if not call.predicted_s:
         call.predicted_s, call.predicted_high_s = own.median, own.high
         call.slack_before_s = slack_s(run, rest, now) - own.median

@@ -39,18 +39,21 @@ class ErrorBudgets:
 
     def __init__(self) -> None:
         self._ends: OrderedDict[tuple[str, str], deque[bool]] = OrderedDict()
+        self._missed: dict[tuple[str, str], int] = {}
 
     def observe(self, tenant: str, workflow: str, *, met: bool) -> None:
-        ends = self._ends.setdefault((tenant, workflow), deque(maxlen=WINDOW_RUNS))
+        key = (tenant, workflow)
+        ends = self._ends.setdefault(key, deque(maxlen=WINDOW_RUNS))
         ends.append(met)
-        self._ends.move_to_end((tenant, workflow))
+        self._missed[key] = len(ends) - sum(ends)
+        self._ends.move_to_end(key)
         if len(self._ends) > MAX_KEYS:
-            self._ends.popitem(last=False)
+            dropped, _ = self._ends.popitem(last=False)
+            del self._missed[dropped]
 
     def left(self, tenant: str, workflow: str, attainment: float) -> float:
         """The part that is left, 0..1, as if the runs missing from a full window had all been in time."""
-        ends = self._ends.get((tenant, workflow), ())
-        missed = len(ends) - sum(ends)
+        missed = self._missed.get((tenant, workflow), 0)
         return max(0.0, 1 - missed / (WINDOW_RUNS * (1 - attainment)))
 
 
