@@ -21,7 +21,8 @@ class WordTokenizer:
     """
 
     def encode(self, text: str) -> list[int]:
-        return [word_id(word) for word in text.split()]
+        crc32 = zlib.crc32
+        return [word_id(word) if word[0] == "#" else crc32(word.encode()) % WORD_IDS for word in text.split()]
 
     def encode_chat(self, messages: Sequence[tuple[str, str]]) -> list[int]:
         """The words of each message after its role."""

@@ -21,12 +21,6 @@ def offer_to_proto(call: QueuedCall, now: float, traceparent: str = "") -> dispa
         priority=PRIORITY_TO_PROTO[call.priority],
         prompt_tokens=call.prompt_tokens,
         max_tokens=call.max_tokens,
-        output=dispatch_pb2.LengthEstimate(
-            q10_tokens=round(call.output.q10),
-            q50_tokens=round(call.output.q50),
-            q90_tokens=round(call.output.q90),
-            mean_tokens=call.output.mean,
-        ),
         late=call.late,
         over_share=call.over_share,
         error_budget=call.error_budget,
@@ -35,6 +29,9 @@ def offer_to_proto(call: QueuedCall, now: float, traceparent: str = "") -> dispa
         ready_us=max(0, to_remaining_us(now, call.ready_at)),
         traceparent=traceparent,
     )
+    output, known = message.output, call.output
+    output.q10_tokens, output.q50_tokens, output.q90_tokens = round(known.q10), round(known.q50), round(known.q90)
+    output.mean_tokens = known.mean
     if call.deadline != NEVER:
         message.has_deadline = True
         message.latest_finish_us = to_remaining_us(call.latest_finish, now)

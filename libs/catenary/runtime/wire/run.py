@@ -6,15 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from catenary.model.run import (
     CallFinished,
     CallRecord,
     CallRestarted,
     CallStarted,
     CallTokens,
-    Quote,
     Run,
     RunAdmitted,
     RunEvent,
@@ -52,17 +49,30 @@ _SAME_NAME = (
 )
 
 
-def record_to_proto(record: CallRecord, *, with_text: bool = True) -> run_pb2.CallRecord:
-    message = run_pb2.CallRecord(
-        name=record.ref.name,
-        index=record.ref.index,
-        state=STATE_TO_PROTO[record.state],
-        outcome=OUTCOME_TO_PROTO[record.outcome] if record.outcome else run_pb2.OUTCOME_UNSPECIFIED,
-        **{name: value for name in _SAME_NAME if (value := getattr(record, name))},
-    )
-    if with_text:
-        message.text = record.text
+def record_to_proto(record: CallRecord) -> run_pb2.CallRecord:
+    message = run_pb2.CallRecord()
+    _fill_record(message, record)
     return message
+
+
+def _fill_record(message: run_pb2.CallRecord, record: CallRecord) -> None:
+    """A message that is given to another one's constructor is copied by way of its bytes: parts are filled in place."""
+    _fill_ref(message, record.ref)
+    message.state = STATE_TO_PROTO[record.state]
+    if record.outcome:
+        message.outcome = OUTCOME_TO_PROTO[record.outcome]
+    for name in _SAME_NAME:
+        value = getattr(record, name)
+        if value:
+            setattr(message, name, value)
+    if record.text:
+        message.text = record.text
+
+
+def _fill_ref(message: Any, ref: CallRef) -> None:
+    message.name = ref.name
+    if ref.index is not None:
+        message.index = ref.index
 
 
 def record_from_proto(message: run_pb2.CallRecord) -> CallRecord:
@@ -89,13 +99,14 @@ def run_to_proto(run: Run, submit_unix_s: float, trace_id: str = "") -> run_pb2.
         predicted_s=run.predicted_s,
         tenant=run.tenant,
         priority=PRIORITY_TO_PROTO[run.priority],
-        calls=[record_to_proto(record) for record in run.calls],
         trace_id=trace_id,
         owner=run.owner,
         epoch=run.epoch,
         on_miss=ON_MISS_TO_PROTO[run.on_miss],
         attainment=run.attainment,
     )
+    for record in run.calls:
+        _fill_record(message.calls.add(), record)
     message.submit_time.FromNanoseconds(round(submit_unix_s * 1e9))
     if run.outcome is not None and run.output is not None:
         message.output.CopyFrom(value_to_proto(run.output))
@@ -105,83 +116,72 @@ def run_to_proto(run: Run, submit_unix_s: float, trace_id: str = "") -> run_pb2.
 def event_to_proto(event: RunEvent) -> run_pb2.RunEvent:
     """Stamped with the present wall time."""
     nanos = time.time_ns()
-    name, body = _BODIES[type(event.body)](event.body)
-    return run_pb2.RunEvent(
-        sequence=event.sequence,
-        run_id=event.run_id,
-        event_time=Timestamp(seconds=nanos // 10**9, nanos=nanos % 10**9),
-        **{name: body},
-    )
+    message = run_pb2.RunEvent(sequence=event.sequence, run_id=event.run_id)
+    message.event_time.seconds, message.event_time.nanos = divmod(nanos, 10**9)
+    name, fill = _BODIES[type(event.body)]
+    part = getattr(message, name)
+    part.SetInParent()
+    fill(part, event.body)
+    return message
 
 
-def _admitted(body: RunAdmitted) -> tuple[str, run_pb2.RunAdmitted]:
-    return "run_admitted", run_pb2.RunAdmitted(
-        deadline_s=body.deadline_s,
-        predicted_s=body.predicted_s,
-        probability=body.probability,
-        slack_s=body.slack_s,
-        workflow_version=body.workflow_version,
-    )
+def _admitted(message: run_pb2.RunAdmitted, body: RunAdmitted) -> None:
+    message.deadline_s = body.deadline_s
+    message.predicted_s = body.predicted_s
+    message.probability = body.probability
+    message.slack_s = body.slack_s
+    message.workflow_version = body.workflow_version
 
 
-def _refused(body: RunRefused) -> tuple[str, run_pb2.RunRefused]:
-    return "run_refused", run_pb2.RunRefused(
-        outcome=OUTCOME_TO_PROTO[body.outcome], reason=body.reason, quote=_quote(body.quote)
-    )
+def _refused(message: run_pb2.RunRefused, body: RunRefused) -> None:
+    message.outcome = OUTCOME_TO_PROTO[body.outcome]
+    message.reason = body.reason
+    message.quote.deadline_s = body.quote.deadline_s
+    message.quote.probability = body.quote.probability
 
 
-def _quote(quote: Quote) -> run_pb2.Quote:
-    return run_pb2.Quote(deadline_s=quote.deadline_s, probability=quote.probability)
+def _started(message: run_pb2.CallStarted, body: CallStarted) -> None:
+    _fill_ref(message, body.ref)
+    message.attempt = body.attempt
+    message.worker = body.worker
+    message.model = body.model
+    message.prompt_tokens = body.prompt_tokens
+    message.slack_s = body.slack_s
 
 
-def _started(body: CallStarted) -> tuple[str, run_pb2.CallStarted]:
-    return "call_started", run_pb2.CallStarted(
-        name=body.ref.name,
-        index=body.ref.index,
-        attempt=body.attempt,
-        worker=body.worker,
-        model=body.model,
-        prompt_tokens=body.prompt_tokens,
-        slack_s=body.slack_s,
-    )
+def _tokens(message: run_pb2.CallTokens, body: CallTokens) -> None:
+    _fill_ref(message, body.ref)
+    message.attempt = body.attempt
+    message.offset = body.offset
+    message.num_tokens = body.num_tokens
+    message.text = body.text
 
 
-def _tokens(body: CallTokens) -> tuple[str, run_pb2.CallTokens]:
-    return "call_tokens", run_pb2.CallTokens(
-        name=body.ref.name,
-        index=body.ref.index,
-        attempt=body.attempt,
-        offset=body.offset,
-        num_tokens=body.num_tokens,
-        text=body.text,
-    )
+def _restarted(message: run_pb2.CallRestarted, body: CallRestarted) -> None:
+    _fill_ref(message, body.ref)
+    message.attempt = body.attempt
+    message.reason = body.reason
 
 
-def _restarted(body: CallRestarted) -> tuple[str, run_pb2.CallRestarted]:
-    return "call_restarted", run_pb2.CallRestarted(
-        name=body.ref.name, index=body.ref.index, attempt=body.attempt, reason=body.reason
-    )
+def _call_finished(message: run_pb2.CallFinished, body: CallFinished) -> None:
+    _fill_record(message.call, body.record)
 
 
-def _call_finished(body: CallFinished) -> tuple[str, run_pb2.CallFinished]:
-    return "call_finished", run_pb2.CallFinished(call=record_to_proto(body.record))
-
-
-def _run_finished(body: RunFinished) -> tuple[str, run_pb2.RunFinished]:
-    message = run_pb2.RunFinished(
-        outcome=OUTCOME_TO_PROTO[body.outcome], met=body.met, e2e_s=body.e2e_s, reason=body.reason
-    )
+def _run_finished(message: run_pb2.RunFinished, body: RunFinished) -> None:
+    message.outcome = OUTCOME_TO_PROTO[body.outcome]
+    message.met = body.met
+    message.e2e_s = body.e2e_s
+    message.reason = body.reason
     if body.output is not None:
         message.output.CopyFrom(value_to_proto(body.output))
-    return "run_finished", message
 
 
-_BODIES: dict[type, Callable[[Any], tuple[str, Any]]] = {
-    RunAdmitted: _admitted,
-    RunRefused: _refused,
-    CallStarted: _started,
-    CallTokens: _tokens,
-    CallRestarted: _restarted,
-    CallFinished: _call_finished,
-    RunFinished: _run_finished,
+_BODIES: dict[type, tuple[str, Callable[[Any, Any], None]]] = {
+    RunAdmitted: ("run_admitted", _admitted),
+    RunRefused: ("run_refused", _refused),
+    CallStarted: ("call_started", _started),
+    CallTokens: ("call_tokens", _tokens),
+    CallRestarted: ("call_restarted", _restarted),
+    CallFinished: ("call_finished", _call_finished),
+    RunFinished: ("run_finished", _run_finished),
 }
