@@ -1,6 +1,6 @@
 """Overhead of Catenary and of Ray Serve on engines that take no time, in turn, medians of the rounds.
 
-python -m bench.overhead [--rounds 5] [--seconds 3] [--clients 1 16 64] [--calls 1 3] [--out DIR]
+python -m bench.overhead [--rounds 5] [--seconds 1] [--clients 1 16 64] [--calls 1 3] [--out DIR]
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.overhead", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 3])
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")

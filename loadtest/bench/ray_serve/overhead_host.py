@@ -23,7 +23,7 @@ from bench.ray_serve.closed_loop import Timings, closed_loop
 from bench.ray_serve.host import APPLICATION, begin, say
 from bench.ray_serve.rpc import METHOD
 
-WARM_UP_S = 1.0
+WARM_UP_S = 0.5
 TOKENS = 4
 ARTICLE = " ".join(f"word{number}" for number in range(64))
 
