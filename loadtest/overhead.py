@@ -65,6 +65,7 @@ class Row:
     store_commands_per_run: float
     cpu_ms_per_run: dict[str, float]
     rss_mb: float
+    rss_mb_by_service: dict[str, float]
     store: str = DURABLE
     tokens_per_run: float = 0.0
 
@@ -150,6 +151,7 @@ async def measure(cluster: Cluster, store: str, clients: int, calls: int, second
     tally = await drive(address, clients, calls, seconds)
     took = time.monotonic() - began
     runs = len(tally.latencies)
+    rss_mb = {name: process.memory_info().rss / 2**20 for name, process in family.items() if name != "client"}
     if tally.failures:
         raise SystemExit(f"{tally.failures} of {runs} runs did not succeed")
     ordered = sorted(tally.latencies)
@@ -162,7 +164,8 @@ async def measure(cluster: Cluster, store: str, clients: int, calls: int, second
         token_events_per_run=tally.token_events / runs,
         store_commands_per_run=(await commands_processed(cluster.store_url) - commands) / runs,
         cpu_ms_per_run={name: (used - cpu[name]) * 1e3 / runs for name, used in cpu_s(family).items()},
-        rss_mb=sum(process.memory_info().rss for name, process in family.items() if name != "client") / 2**20,
+        rss_mb=sum(rss_mb.values()),
+        rss_mb_by_service=rss_mb,
         store=store,
         tokens_per_run=tally.tokens / runs,
     )
@@ -170,10 +173,14 @@ async def measure(cluster: Cluster, store: str, clients: int, calls: int, second
 
 def median_row(rows: list[Row]) -> Row:
     values = {name: [getattr(row, name) for row in rows] for name in Row.__slots__}
-    used, stores = values.pop("cpu_ms_per_run"), values.pop("store")
+    stores = values.pop("store")
+    by_service = {name: _medians(values.pop(name)) for name in ("cpu_ms_per_run", "rss_mb_by_service")}
     medians = {name: statistics.median(found) for name, found in values.items()}
-    cpu = {name: statistics.median(one[name] for one in used) for name in used[0]}
-    return Row(**medians, cpu_ms_per_run=cpu, store=stores[0])
+    return Row(**medians, **by_service, store=stores[0])
+
+
+def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
 async def run(args: argparse.Namespace) -> list[Row]:
@@ -215,7 +222,10 @@ def main() -> None:
         parts = ", ".join(f"{name} {used:.2f}" for name, used in sorted(row.cpu_ms_per_run.items()))
         total = sum(row.cpu_ms_per_run.values())
         print(f"{row.clients:.0f} clients, {row.store}, processor time a run: {total:.2f} ms ({parts})")
-    print(f"resident memory of all services: {max(row.rss_mb for row in rows):.0f} MB")
+    largest = max(rows, key=lambda row: row.rss_mb)
+    parts = ", ".join(f"{name} {size:.0f}" for name, size in sorted(largest.rss_mb_by_service.items()))
+    control_plane = largest.rss_mb - largest.rss_mb_by_service["worker"]
+    print(f"resident memory: {largest.rss_mb:.0f} MB, without the worker {control_plane:.0f} MB ({parts})")
 
 
 if __name__ == "__main__":
