@@ -12,7 +12,7 @@ from catenary.runtime.store.errors import StoreBehind, StoreError, StoreFull, St
 from catenary.runtime.store.runs import RunStore
 
 RETRY_S = 0.25
-LINGER_S = 0.005
+LINGER_S = 0.01
 LATER_S = 0.1
 
 
@@ -31,7 +31,7 @@ class _Pending:
 class RunJournal:
     """Appends in order, one append in flight per run; what fails is sent again until it is stored or fenced off.
 
-    An event waits up to 5 ms for others of its run: a crash in between repeats a call, never a run. One that may come
+    An event waits up to 10 ms for others of its run: a crash in between repeats a call, never a run. One that may come
     ``later`` waits up to 100 ms; the last event of a run waits for nothing.
 
     ``limit`` bounds the events that wait for an unreachable store, over all runs; beyond it the oldest run's events are
