@@ -16,6 +16,24 @@ class _Unparsed:
     problem: str
 
 
+class _Parsed:
+    """Requests up to the first that is no message; ``problem`` then says what is wrong with it."""
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._next = requests.__anext__
+        self.problem = ""
+
+    def __aiter__(self) -> _Parsed:
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await self._next()
+        if isinstance(request, _Unparsed):
+            self.problem = request.problem
+            raise StopAsyncIteration
+        return request
+
+
 Refuse = Callable[[grpc.aio.ServicerContext[Any, Any], str], Awaitable[Any]]
 
 
@@ -70,22 +88,12 @@ class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore
         return behave
 
     def _both(self, handler: Any) -> Any:
-        async def behave(
-            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
-        ) -> AsyncIterator[Any]:
-            problems: list[str] = []
-
-            async def parsed() -> AsyncIterator[Any]:
-                async for request in requests:
-                    if isinstance(request, _Unparsed):
-                        problems.append(request.problem)
-                        return
-                    yield request
-
-            async for response in handler.stream_stream(parsed(), context):
-                yield response
-            if problems:
-                await self._refuse(context, problems[0])
+        async def behave(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            parsed = _Parsed(requests)
+            async for response in handler.stream_stream(parsed, context):
+                await context.write(response)
+            if parsed.problem:
+                await self._refuse(context, parsed.problem)
 
         return behave
 
