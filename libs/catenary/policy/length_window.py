@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bisect
 import math
+import statistics
 from collections import deque
-from operator import mul
+from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
 from catenary.policy.regression import Features, fit, predict
@@ -14,6 +15,7 @@ WINDOW = 256
 ENOUGH = 8
 REGRESS_FROM = 48
 REFIT_EVERY = 32
+FAR = 6.0  # times the median of a feature: from there on it tells nothing
 
 Shape = tuple[float, float, float, float, float]
 
@@ -21,7 +23,8 @@ Shape = tuple[float, float, float, float, float]
 class LengthWindow:
     """Expected length by least squares over the features, spread by the ratios of measured to expected lengths.
 
-    Until 48 calls are known, and where features say nothing, the expected length is the mean.
+    Until 48 calls are known, and where features say nothing, the expected length is the mean. Circumstances far beyond
+    the usual ones take no part: a few objectives of an hour among those of seconds would hide what these tell.
     """
 
     def __init__(self) -> None:
@@ -29,6 +32,7 @@ class LengthWindow:
         self._ratios: list[float] = []
         self._sum = self._square_sum = 0.0
         self._weights: Features | None = None
+        self._bounds: Features = ()
         self._mean = 0.0
         self._least = self._most = 0.0
         self._since_fit = 0
@@ -55,7 +59,7 @@ class LengthWindow:
 
     def expected(self, features: Features | None) -> float:
         """Tokens, within what has been seen."""
-        if features is None or self._weights is None:
+        if features is None or self._weights is None or not self._is_usual(features):
             return self._mean
         return min(max(predict(self._weights, features), self._least), self._most)
 
@@ -87,13 +91,18 @@ class LengthWindow:
         lengths = [sample[1] for sample in self._samples]
         self._mean = max(1.0, sum(lengths) / len(lengths))
         self._least, self._most = max(1, min(lengths)), max(1, *lengths)
-        self._weights = fit(rows, lengths) if len(rows) >= REGRESS_FROM else None
+        self._bounds = tuple(FAR * statistics.median(column) or math.inf for column in zip(*rows, strict=True))
+        usual = [(row, tokens) for row, tokens in zip(rows, lengths, strict=True) if self._is_usual(row)]
+        self._weights = fit(*zip(*usual, strict=True)) if len(usual) >= REGRESS_FROM else None
         known = {row: self.expected(row) for row in set(rows)}
         ratios = [tokens / known[row] for row, tokens in zip(rows, lengths, strict=True)]
         self._samples = deque(zip(rows, lengths, ratios, strict=True))
         self._ratios = sorted(ratios)
         self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
         self._fresh = None
+
+    def _is_usual(self, features: Features) -> bool:
+        return all(map(le, features, self._bounds))
 
 
 def _shape(ordered: list[float], total: float, square_total: float) -> Shape:
