@@ -15,8 +15,7 @@ demo: setup  ## Run examples/review_article.yaml on two real vLLM engines
 	@$(BIN)/python scripts/demo
 
 test: setup  ## Everything: unit, integration, simulation, then real engines
-	@$(BIN)/pytest tests/unit tests/integration tests/simulation || \
-		{ echo "once more, what failed:"; $(BIN)/pytest --last-failed --last-failed-no-failures none; }
+	@$(BIN)/pytest tests/unit tests/integration tests/simulation
 	@$(BIN)/pytest tests/e2e
 
 test-fast: setup  ## The tests that need no real engine
