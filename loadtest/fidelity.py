@@ -3,9 +3,9 @@
     python loadtest/fidelity.py [--loads 0.5 0.8 1.0] [--seconds 60] [--scenario FILE] [--seed 1]
 
 The cluster is real: every service a process, gRPC, the store with its append-only file; its engines are emulated from
-the scenario's profiles, and runs arrive in an open loop. Both get the same arrivals, prompts and output lengths. Exits
-with 1 where attainment differs by more than 3 points, p50 by more than 10 % or p95 by more than 15 %. Needs an idle
-machine: what the services wait for a processor is not simulated.
+the scenario's profiles, and runs arrive in an open loop. Both get the same warm-up, arrivals, prompts and lengths.
+Exits with 1 where attainment differs by more than 3 points, p50 by more than 10 % or p95 by more than 15 %. Needs an
+idle machine: what the services wait for a processor is not simulated.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.catenary_system import CatenarySystem
+from bench.catenary_system import CatenarySystem, one_model_each
 from bench.measure import measure
+from bench.simulated import warmed_runs
 from bench.work import Work, load_work
 from catenary.model.outcome import Outcome
 from catenary.simulation.report import quantile
-from catenary.simulation.simulate import prepare
 
 SCENARIO = Path(__file__).parent.parent / "tests" / "scenarios" / "chain_fixed.yaml"
 POINTS, P50, P95 = 0.03, 0.10, 0.15
@@ -44,15 +44,14 @@ class Figures:
         return cls(runs, num_met / runs if runs else 0.0, quantile(ordered, 0.5), quantile(ordered, 0.95))
 
 
-def simulated(work: Work, seed: int) -> Figures:
-    cluster, _ = prepare(work.scenario, seed, work.trace)
-    runs = cluster.run().runs.values()
-    latencies = [run.e2e_s for run in runs if run.outcome is Outcome.SUCCEEDED]
-    return Figures.of(len(cluster.submitted), sum(run.met for run in runs), latencies)
+def simulated(work: Work) -> Figures:
+    runs = warmed_runs(work, work.scenario)
+    latencies = [run.e2e_s for run in runs if run is not None and run.outcome is Outcome.SUCCEEDED]
+    return Figures.of(len(runs), sum(run is not None and run.met for run in runs), latencies)
 
 
 async def measured(work: Work, raw: Path) -> Figures:
-    system = CatenarySystem("catenary", work, work.scenario.replicas, {})
+    system = CatenarySystem("catenary", work, one_model_each(work.scenario.replicas), {})
     finished = (await measure(system, work, raw, lambda one: None)).finished
     good = [one for one in finished if one.ending.succeeded]
     met = sum(one.latency_s <= one.arrival.deadline_s for one in good)
@@ -85,7 +84,7 @@ def main() -> None:
         for load in args.loads:
             overrides = [f"work.phases=[{{duration_s: {args.seconds}, load: {load}}}]"]
             work = load_work(args.scenario, None, args.seed, overrides)
-            row, close = line(load, simulated(work, args.seed), asyncio.run(measured(work, Path(folder) / str(load))))
+            row, close = line(load, simulated(work), asyncio.run(measured(work, Path(folder) / str(load))))
             apart += not close
             print(row, flush=True)
     sys.exit(1 if apart else 0)

@@ -10,10 +10,11 @@ from bench.catenary_system import SLEEP_S, WAKE_S
 from bench.measure import SETTLE_S
 from bench.systems import ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
 from bench.work import Work, warm_up
+from catenary.model.run import Run
 from catenary.simulation.cluster import Cluster
 from catenary.simulation.ends import SubmittedRun
 from catenary.simulation.presets import PRESETS
-from catenary.simulation.scenario import parse_scenario
+from catenary.simulation.scenario import Scenario, parse_scenario
 from catenary.simulation.simulate import prepare
 
 
@@ -54,15 +55,20 @@ def warmed(work: Work, runs: Sequence[SubmittedRun]) -> tuple[list[SubmittedRun]
     return first, counted
 
 
-def _missed(work: Work, preset: str, replicas: Mapping[str, int], changes: Mapping[str, Any]) -> float:
-    data = PRESETS[preset]({**work.scenario.model_dump(), "replicas": dict(replicas), **changes})
-    scenario = parse_scenario(data)
+def warmed_runs(work: Work, scenario: Scenario) -> list[Run | None]:
+    """How the runs that count ended under ``scenario``, in order of arrival; None: refused."""
     cold, _ = prepare(scenario, work.seed, work.trace)
     first, counted = warmed(work, cold.submitted)
     workflow = next(iter(cold.workflows.values()), None)
     ends = Cluster(scenario, workflow, [*first, *counted]).run()
-    met = sum(run.job.run_id in ends.runs and ends.runs[run.job.run_id].met for run in counted)
-    return round(1 - met / max(1, len(counted)), 6)
+    return [ends.runs.get(run.job.run_id) for run in counted]
+
+
+def _missed(work: Work, preset: str, replicas: Mapping[str, int], changes: Mapping[str, Any]) -> float:
+    data = PRESETS[preset]({**work.scenario.model_dump(), "replicas": dict(replicas), **changes})
+    runs = warmed_runs(work, parse_scenario(data))
+    met = sum(run is not None and run.met for run in runs)
+    return round(1 - met / max(1, len(runs)), 6)
 
 
 def _splits(models: Sequence[str], total: int) -> Iterator[dict[str, int]]:
