@@ -228,3 +228,11 @@ def test_the_class_of_a_run_sets_how_its_calls_stand_where_somebody_must_miss(
     driver.submit(CHAIN, priority=priority)
     call = driver.last_offer("a").call
     assert (call.over_share, call.error_budget) == (over_share, error_budget)
+
+
+def test_the_timers_of_ended_runs_with_late_deadlines_do_not_pile_up() -> None:
+    driver = GatewayDriver(recheck_s=3600.0)
+    for number in range(1000):
+        driver.submit(CHAIN, f"run-{number}", deadline_s=86_400.0)
+        driver.feed(CancelRequested(f"run-{number}", "enough"))
+    assert len(driver.core._deadlines._timers) < 300

@@ -78,8 +78,9 @@ def plan_command(
             raise UsageProblem(str(error)) from error
         costs = dict.fromkeys(question.accelerators, 1)
         target = Target(attainment, costs, max_accelerators, seed)
-        answer = Planner(question.base, question.streams, target).answer()
-        bursts = standing_answers(question, answer, target, burst, waits_s) if burst and answer.reached else []
+        with Console(stderr=True).status("simulating; each step runs all arrivals once"):
+            answer = Planner(question.base, question.streams, target).answer()
+            bursts = standing_answers(question, answer, target, burst, waits_s) if burst and answer.reached else []
         if json_output:
             told = {"accelerators": question.accelerators, "assumed": list(question.assumed)}
             print_json(asdict(answer) | told | {"standing": [asdict(one) for one in bursts]})

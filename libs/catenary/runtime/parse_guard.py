@@ -37,7 +37,7 @@ class _Parsed:
 Refuse = Callable[[grpc.aio.ServicerContext[Any, Any], str], Awaitable[Any]]
 
 
-class ParseGuard(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore]
+class ParseGuard(grpc.aio.ServerInterceptor):
     """gRPC answers bytes that it cannot parse with INTERNAL, the code of a defect of the server. ``refuse`` ends the
     RPC as the caller's fault instead; a stream of requests ends before the one that is no message."""
 

@@ -33,7 +33,7 @@ class Generated(TypedDict):
 class EngineReplica:
     """One replica of a model. An EngineListener that gathers each call's text."""
 
-    async def __init__(  # type: ignore[misc]
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, model: str, spec: Mapping[str, Any]
     ) -> None:
         """``spec``: a profile's coefficients, or under "vllm" what ``vllm_engine`` takes."""

@@ -22,4 +22,4 @@ def add_workflows_to_server(servicer: Any, server: grpc.aio.Server) -> None:
 
 
 async def _not_here(request: StringValue, context: grpc.aio.ServicerContext[Any, Any]) -> StringValue:
-    raise NotImplementedError
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{METHOD} is answered by the proxy alone")

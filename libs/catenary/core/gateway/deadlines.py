@@ -14,9 +14,12 @@ from catenary.model.workflow import OnMiss
 from catenary.policy.slack import longest, shortest_way
 from catenary.policy.span import Z95
 
+ENTRIES_PER_RUN = 4
+SPARE_ENTRIES = 256
+
 
 class Deadlines:
-    """A heap of (time, run); an entry of a run that has ended is passed over."""
+    """A heap of (time, run). An entry of a run that has ended is passed over, and goes once there are many of them."""
 
     def __init__(self, active: ActiveRuns, course: RunCourse) -> None:
         self._active = active
@@ -49,7 +52,7 @@ class Deadlines:
             reason = f"not finished at {multiple:g} times its deadline of {deadline_s:g} s"
             return self._course.end(run, Outcome.EXPIRED, reason, now)
         if run.on_miss is OnMiss.FINISH:
-            heapq.heappush(self._timers, (end_at, run.run_id))
+            self._push(end_at, run)
         if run.late:
             return []
         return self._course.lose(run, f"deadline of {deadline_s:g} s has passed", now)
@@ -71,7 +74,14 @@ class Deadlines:
         return self._course.lose(run, f"P(in time) is {chance:.3f} with {left:.2f} s left", now)
 
     def _recheck_at(self, run: ActiveRun, at: float) -> None:
-        heapq.heappush(self._timers, (min(run.deadline, at), run.run_id))
+        self._push(min(run.deadline, at), run)
+
+    def _push(self, at: float, run: ActiveRun) -> None:
+        heapq.heappush(self._timers, (at, run.run_id))
+        runs = self._active.runs
+        if len(self._timers) > ENTRIES_PER_RUN * len(runs) + SPARE_ENTRIES:
+            self._timers = [entry for entry in self._timers if entry[1] in runs]
+            heapq.heapify(self._timers)
 
     def _contended(self, run: ActiveRun) -> bool:
         pools = self._active.forecaster.pools
