@@ -10,22 +10,33 @@ import structlog
 
 
 class Background:
-    """Tasks that nobody awaits; one that fails is logged."""
+    """Tasks that nobody awaits; one that fails is logged. Without an ``essential`` one the gateway is of no use."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = structlog.get_logger()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def spawn(self, work: Coroutine[Any, Any, None], *, essential: bool = False) -> None:
+        task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._essential_done if essential else self._done)
+
+    async def failed(self) -> None:
+        """Waits for an essential task to fail, and raises what it raised."""
+        await asyncio.shield(self._failed)
 
     async def close(self) -> None:
         """Cancel what still runs."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _essential_done(self, task: asyncio.Task[None]) -> None:
+        self._done(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
+            self._failed.set_exception(error)
+            self._failed.exception()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -60,18 +60,25 @@ class GatewayService:
         for work in (
             gateway.ownership.keep(gateway.give_up_lost),
             gateway.adopter.run(),
+            gateway.router.run(),
+            self._tick(),
+        ):
+            gateway.background.spawn(work, essential=True)
+        for work in (
             gateway.store_room.follow(),
             gateway.backlogs.run(gateway.own_backlog),
-            gateway.router.run(),
             gateway.reports.run(),
             gateway.demand.run(),
-            self._tick(),
             self._follow_profiles(),
         ):
             gateway.background.spawn(work)
         gateway.metrics.serve(self._config.gateway.metrics_port)
         await self._hear_of_pools()
         await self._server.set_serving(True)
+
+    async def finished(self) -> None:
+        """Another gateway, or this one started again, takes the runs over."""
+        await self._gateway.background.failed()
 
     async def stop(self) -> None:
         """Runs that have not ended are left to the next gateway: what is known of them is stored first."""

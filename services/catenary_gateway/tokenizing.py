@@ -67,6 +67,10 @@ class Tokenizing:
             token_ids = self._tokenizers.encode(action.call)
         except TokenizerError as error:
             return TokenizeFailed(action.run_id, action.call.ref, str(error))
+        except Exception as error:
+            return TokenizeFailed(
+                action.run_id, action.call.ref, f"the tokenizer failed: {type(error).__name__}: {error}"
+            )
         return CallTokenized(action.run_id, action.call.ref, token_ids, prefix_hashes(token_ids))
 
 

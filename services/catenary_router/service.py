@@ -42,6 +42,12 @@ class RouterService:
         self._router.metrics.serve(self._metrics_port)
         await self._server.set_serving(True)
 
+    async def finished(self) -> None:
+        """A router that can neither lead nor wait is of no use."""
+        if self._task is None:
+            raise RuntimeError("the router has not started")
+        await asyncio.shield(self._task)
+
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
