@@ -3,7 +3,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PURELIB := import sysconfig; print(sysconfig.get_path('purelib'))
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -67,7 +66,6 @@ bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a c
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(OUT),--out $(abspath $(OUT)))
 
 bench-vllm: setup .venv-ray/ready  ## The same with vLLM on two cores, ten minutes (SYSTEMS="ray_fixed catenary"; OUT=dir)
-	@$(BIN)/python -c "$(PURELIB)" > "$$(.venv-ray/bin/python -c "$(PURELIB)")/engines.pth"
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.real_engines $(if $(SYSTEMS),--systems $(SYSTEMS)) \
 		--out $(abspath $(or $(OUT),loadtest/results))
 

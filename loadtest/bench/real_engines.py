@@ -3,7 +3,7 @@
     python -m bench.real_engines [--systems ray_fixed catenary] [--rates 2 3] [--seconds 40] [--deadline 10]
 
 A chain of two calls, an outline and an article, with natural ends. Rows go to ``vllm.json``, raw lines to ``raw/``;
-rows of other systems and rates stay. An environment with both Ray and vLLM is needed for Ray's side (``--ray-python``).
+rows of other systems and rates stay. Ray's replicas take vLLM from the environment that this runs in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -95,7 +96,8 @@ class RealRay(RaySystem):
     start_timeout_s = START_TIMEOUT_S
 
     def _engines(self) -> Mapping[str, Any]:
-        return {"m": {"vllm": {"model": dict(MODEL), "cache_dir": CACHE_DIR, "cores": str(self._folder / "cores")}}}
+        cores, packages = str(self._folder / "cores"), sysconfig.get_path("purelib")
+        return {"m": {"vllm": {"model": dict(MODEL), "cache_dir": CACHE_DIR, "cores": cores, "packages": packages}}}
 
 
 def work(rate: float, seconds: float, deadline_s: float, seed: int = 1) -> Work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -85,6 +86,7 @@ class EngineReplica:
 
 async def _engine(model: str, spec: Mapping[str, Any]) -> tuple[Engine, Tokenizer]:
     if "vllm" in spec:
+        sys.path.append(spec["vllm"]["packages"])
         from bench.ray_serve.vllm_replica import vllm_engine
 
         return await vllm_engine(model, spec["vllm"])

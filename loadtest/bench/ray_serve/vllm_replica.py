@@ -20,8 +20,8 @@ MAX_CORES = 256
 
 
 async def vllm_engine(model: str, spec: Mapping[str, Any]) -> tuple[Engine, Tokenizer]:
-    """``spec``: "model" as in Catenary's configuration, "cache_dir", and "cores", a folder in which each replica takes
-    the next core of the machine, as Catenary gives each worker its own."""
+    """``spec``: "model" as in Catenary's configuration, "cache_dir", "packages", the folder that has vLLM, and "cores",
+    one in which each replica takes the next core of the machine, as Catenary gives each worker its own."""
     settings = _settings(model, spec)
     processes = EngineProcesses()
     await processes.open()
