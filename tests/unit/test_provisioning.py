@@ -173,6 +173,12 @@ def test_a_target_out_of_reach_is_said_to_be_infeasible_and_stays_within_the_bud
     assert any("4 accelerators and a budget of 3" in reason for _, reason in decision.infeasible)
 
 
+def test_a_target_that_chance_alone_endangers_is_not_said_to_be_infeasible() -> None:
+    decision = risk(context(20, 20, ["x", "x", "y", "y"]))
+    assert decision.misses > 0.05 * 40 * decision.horizon_s
+    assert decision.infeasible == ()
+
+
 def test_a_sawtooth_does_not_make_it_flap() -> None:
     def rate(model: str, now: float) -> float:
         phase = (now / 3.0) % 2 < 1
