@@ -79,7 +79,8 @@ def work_of(piece: Piece, traces: Path | None, out: Path) -> Work:
         return load_work(scenario, cut(trace, piece.seconds, out), piece.seed, tenants=TENANTS)
     seconds = piece.seconds or 60.0
     phases = BURST if piece.load == "burst" else f"[{{duration_s: {seconds:g}, load: {piece.load}}}]"
-    overrides = [f"work.phases={phases}", f"name={piece.scenario}_{piece.load}"]
+    length = "" if piece.load == "burst" else f"_{seconds:g}s"
+    overrides = [f"work.phases={phases}", f"name={piece.scenario}_{piece.load}{length}"]
     return load_work(scenario, None, piece.seed, overrides, TENANTS)
 
 
