@@ -22,7 +22,11 @@ class EngineCommands:
     def __init__(
         self, core: WorkerCore, runner: EngineRunner, feed: SnapshotFeed, accelerator: Accelerator, prefetch: Prefetch
     ) -> None:
-        """``prefetch`` brings the weights of a model to this node and returns their bytes."""
+        """``prefetch`` brings the weights of a model to this node and returns their bytes.
+
+        A model in ``on_their_way`` is loaded by the worker itself, in its turn: a command to load it changes nothing.
+        """
+        self.on_their_way: set[str] = set()
         self._core = core
         self._runner = runner
         self._feed = feed
@@ -31,6 +35,8 @@ class EngineCommands:
 
     async def load(self, model: str, generation: int) -> pb.ReplicaSnapshot:
         """Returns as soon as the engine starts."""
+        if model in self.on_their_way:
+            return self._replica(model)
         await self._accelerator.refresh()
         free, total = self._accelerator.free_bytes, self._accelerator.total_bytes
         await self._runner.issue(

@@ -75,6 +75,8 @@ class WorkerService:
             self._metrics.serve(self._worker.metrics_port)
             self._runner.calls.on_end = self._metrics.call_ended
         commands = EngineCommands(self._core, self._runner, feed, self._accelerator, factory.prefetch)
+        if self._worker.one_awake:
+            commands.on_their_way.update(self._worker.models)
         servicer = WorkerServicer(self._runner.calls, commands)
         self._server.add(add_WorkerServiceServicer_to_server, servicer, "catenary.v1.WorkerService")
         await self._server.start()
@@ -129,6 +131,7 @@ class WorkerService:
         first is loaded last and stays awake."""
         models = self._worker.models[::-1] if self._worker.one_awake else self._worker.models
         for model in models:
+            commands.on_their_way.discard(model)
             try:
                 await commands.load(model, 0)
                 if self._worker.one_awake and model != models[-1]:

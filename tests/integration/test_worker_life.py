@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -119,3 +120,21 @@ async def test_a_drain_request_ends_the_process_when_it_is_done(
 ) -> None:
     assert (await own_stub.Drain(pb.DrainRequest())).num_calls == 0
     assert await own.ended() == 0
+
+
+async def test_a_model_asked_for_while_another_one_starts_waits_until_that_sleeps(
+    store_url: str, redis: Redis, tmp_path: Path
+) -> None:
+    settings = config(tmp_path, store_url, "own")
+    settings["workers"][0]["one_awake"] = True
+    slow_start = {"model": "noop", "origin": "emulated", "engine": "emulated", "start_s": 1.0, "sleep_s": 0.3}
+    (tmp_path / "noop.json").write_text(json.dumps(slow_start))
+    with worker_process(settings, tmp_path) as worker:
+        async with channel(worker.address) as connection:
+            stub = WorkerServiceStub(connection)
+            await snapshot_where(stub, state_is(pb.REPLICA_STATE_LOADING, "noop"))
+            asked = await stub.LoadModel(pb.LoadModelRequest(model="m"))
+            assert asked.replica.state == pb.REPLICA_STATE_DEAD
+            begun = await snapshot_where(stub, lambda snapshot: not state_is(pb.REPLICA_STATE_DEAD, "m")(snapshot))
+            assert state_is(pb.REPLICA_STATE_ASLEEP, "noop")(begun)
+            await snapshot_where(stub, state_is(pb.REPLICA_STATE_AWAKE, "m"))
