@@ -95,3 +95,24 @@ def test_tokens_with_a_gap_are_not_taken() -> None:
     driver.generate("a", "x", tokens=2)
     driver.generate("a", "y", tokens=2)
     assert driver.last_offer("a").call.attempt == start.attempt + 1
+
+
+def test_an_attempt_that_a_worker_takes_for_stale_does_not_count_as_failed() -> None:
+    driver = GatewayDriver(max_attempts=1)
+    driver.submit(CHAIN)
+    driver.place("a")
+    driver.end("a", FinishReason.STALE_EPOCH)
+    assert driver.last_offer("a").call.attempt == 2
+    driver.place("a")
+    driver.end("a", FinishReason.ERROR, "broken")
+    assert driver.ended().outcome is Outcome.FAILED
+
+
+def test_a_continued_call_asks_for_what_is_left_of_its_least_and_most_tokens() -> None:
+    driver = GatewayDriver()
+    driver.submit(CHAIN.replace("max_tokens: 10", "max_tokens: 10, min_tokens: 6"))
+    driver.place("a")
+    driver.generate("a", "half ", tokens=4)
+    driver.end("a", FinishReason.ERROR, "lost")
+    sampling = driver.place("a").sampling
+    assert (sampling.min_tokens, sampling.max_tokens) == (2, 6)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from gateway_driver import CHAIN, TWO, GatewayDriver
+from gateway_driver import CHAIN, POOL, TWO, GatewayDriver
 
 from catenary.core.gateway.events import (
     Abort,
@@ -236,3 +238,29 @@ def test_the_timers_of_ended_runs_with_late_deadlines_do_not_pile_up() -> None:
         driver.submit(CHAIN, f"run-{number}", deadline_s=86_400.0)
         driver.feed(CancelRequested(f"run-{number}", "enough"))
     assert len(driver.core._deadlines._timers) < 300
+
+
+def test_a_run_that_its_client_cancels_costs_no_error_budget_and_one_that_fails_does() -> None:
+    driver = GatewayDriver(max_attempts=1)
+    left = []
+    for number, reason in enumerate(["cancel", "fail", "look"]):
+        driver.submit(CHAIN, f"run-{number}")
+        left.append(driver.last_offer("a").call.error_budget)
+        if reason == "cancel":
+            driver.feed(CancelRequested(f"run-{number}", "enough"))
+        elif reason == "fail":
+            driver.place("a")
+            driver.end("a", FinishReason.ERROR, "broken")
+    assert left[0] == left[1] == 1.0
+    assert left[2] < 1.0
+
+
+@pytest.mark.parametrize("num_queued", [0, 1])
+def test_a_run_that_is_likely_late_makes_room_only_where_somebody_waits_for_it(num_queued: int) -> None:
+    driver = GatewayDriver(recheck_s=0.1)
+    driver.submit(CHAIN, deadline_s=1.0)
+    driver.feed(PoolsReported([replace(POOL, num_queued=num_queued)]))
+    for now in (0.2, 0.4, 0.6, 0.8, 0.95, 0.99):
+        driver.now = now
+        driver.feed(Tick())
+    assert driver.core.runs["run"].late is bool(num_queued)
