@@ -6,6 +6,7 @@ from test_router_core import assigned, call, router, worker
 
 from catenary.core.router import Offered, Reject, Released, RouterCore, Tick, Withdrawn
 from catenary.model.outcome import Outcome
+from catenary.model.worker import ResidentCall
 
 
 def with_one_seat(**settings: object) -> RouterCore:
@@ -51,3 +52,12 @@ def test_a_call_offered_again_with_more_time_is_not_lost_when_its_first_offer_wo
     core.handle(Offered(call("a", attempt=2, latest_finish=9.0, lost_finish=9.0, deadline=9.0)), 0.1)
     assert core.handle(Tick(), 5.0) == []
     assert assigned(core.handle(worker("w0"), 5.1)) == ["run/a"]
+
+
+def test_a_snapshot_with_an_older_attempt_says_nothing_of_the_one_that_is_placed() -> None:
+    core = with_one_seat()
+    core.handle(Offered(call("a", attempt=2)), 0.0)
+    older = ResidentCall("run/a", 1, 0, 3, 10, True)
+    core.handle(worker("w0", seats=1, calls=(older,), sequence=2), 0.1)
+    core.handle(worker("w0", seats=1, calls=(), sequence=3), 0.2)
+    assert core.handle(Offered(call("b")), 0.3) == []

@@ -94,3 +94,12 @@ def test_hours_without_a_neighbour_do_not_overflow() -> None:
     for now in range(0, 100_000, 20):
         shares.admit("a", 1.0, float(now))
     assert shares.used_s(100_000.0)["a"] < 10
+
+
+def test_what_a_tenant_asked_for_lately_counts_more_than_what_it_asked_for_before() -> None:
+    shares = TenantShares({})
+    shares.admit("a", 10.0, 0.0)
+    shares.admit("b", 5.0, 0.0)
+    shares.admit("b", 4.0, 25.0)
+    assert shares.over("b")
+    assert not shares.over("a")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from worker_cores import CALL, LOOKAHEAD, SEATS, awake_core, refusal
 
+from catenary.core.worker.calls import EpochGuard
 from catenary.core.worker.events import AbortCalls, Started
 from catenary.model.outcome import FinishReason
 
@@ -93,3 +94,13 @@ def test_only_waiting_calls_are_dropped_as_lost() -> None:
     core.call_running(1)
     assert core.drop_lost(5.0) == []
     assert core.drop_lost(5.1) == [AbortCalls((2,))]
+
+
+def test_the_epochs_of_the_runs_heard_of_last_are_remembered() -> None:
+    guard = EpochGuard(limit=2)
+    assert not guard.note_run("r1", 3)
+    assert guard.note_run("r1", 4)
+    guard.note_run("r2", 1)
+    guard.note_run("r1", 4)
+    guard.note_run("r3", 1)
+    assert [guard.run(name) for name in ("r1", "r2", "r3")] == [4, 0, 1]
