@@ -21,6 +21,7 @@ OFF: dict[str, tuple[str, ...]] = {
     "order: first come": ("router.ordering=fcfs",),
     "order: earliest deadline": ("router.ordering=edf",),
     "triage in the queue": ("router.triage=false",),
+    "expected runs": ("gateway.expect_s=0",),
     "crowded-out runs": ("gateway.shed_crowded=false",),
     "lost runs": ("gateway.shed_lost=false", "router.shed_lost=false"),
     "admission by chance": ("gateway.admission=none",),

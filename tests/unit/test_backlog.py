@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catenary.core.gateway.demand import Demand
-from catenary.model.backlog import Backlog, BacklogBucket
+from catenary.model.backlog import Backlog, BacklogBucket, WorkflowEnds
 from catenary.model.dispatch import PoolState
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span
@@ -42,6 +42,17 @@ def test_a_run_is_crowded_out_by_what_another_gateway_has_admitted() -> None:
     assert demand.crowded_out("dear", BUSY, 0.0) == "m"
 
 
+def test_a_dear_run_with_time_is_crowded_out_by_runs_that_are_expected() -> None:
+    demand = Demand(1.0)
+    for number in range(8):
+        demand.follow(f"cheap-{number}", 3.0 + number / 2, [call(0.6)], number / 2)
+        demand.arrived(f"cheap-{number}", number / 2)
+        demand.placed(f"cheap-{number}", "m")
+    demand.follow("dear", 9.0, [call(2.0)], 4.0)
+    assert demand.crowded_out("dear", BUSY, 4.0) == "m"
+    assert demand.crowded_out("dear", BUSY, 6.0) is None
+
+
 def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
     demand, other = demand_of(0), demand_of(8)
     demand.follow("dear", 9.0, [call(1.2)], 0.0)
@@ -53,7 +64,7 @@ def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
 
 
 def test_a_backlog_travels_unchanged() -> None:
-    backlog = Backlog((BacklogBucket("m", 1.5, 3, 0.25, True),), {"t": 2.5})
+    backlog = Backlog((BacklogBucket("m", 1.5, 3, 0.25, True),), {"t": 2.5}, (WorkflowEnds("t", "w", 9, 2),))
     assert backlog_from_proto(backlog_to_proto(backlog)) == backlog
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catenary.policy.ordering.standing import OVERDRAWN, WINDOW_RUNS, ErrorBudgets, Standing, TenantShares
-from catenary.policy.ordering.triage import Claim, keep, room_s
+from catenary.policy.ordering.triage import Claim, keep, keep_most, room_s
 from catenary.policy.span import Span
 
 
@@ -46,6 +46,12 @@ def test_nobody_misses_for_its_standing_where_all_can_be_in_time() -> None:
     assert kept(claim("a", over_share=True), claim("b", latest_start=2.0)) == {"a", "b"}
 
 
+def test_claims_that_are_late_by_the_margin_alone_are_kept_where_most_would_be_in_time() -> None:
+    waiting = [Claim.of(str(number), Span(2.0, 1.0), 5.0, 0.22, 0.0, 2.0) for number in range(10)]
+    assert len(keep(waiting, 1, 0.0)) < 10
+    assert len(keep_most(waiting, 1, 0.0, 2.0)) == 10
+
+
 def test_room_is_what_the_tightest_claim_can_still_wait() -> None:
     assert room_s([claim("a", latest_start=2.0), claim("b", latest_start=2.5)], 1, 0.0) == pytest.approx(1.5)
     assert room_s([], 1, 0.0) == float("inf")
@@ -59,6 +65,17 @@ def test_an_error_budget_is_what_attainment_leaves_of_the_window() -> None:
     assert budgets.left("t", "w", 0.9) == pytest.approx(0.49, abs=0.02)
     assert budgets.left("t", "w", 0.99) == 0.0
     assert budgets.left("other", "w", 0.9) == 1.0
+
+
+def test_an_error_budget_counts_what_other_gateways_saw() -> None:
+    budgets, other = ErrorBudgets(), ErrorBudgets()
+    for number in range(WINDOW_RUNS):
+        budgets.observe("t", "w", met=True)
+        other.observe("t", "w", met=number % 10 != 0)
+    budgets.heard("gateway-1", other.told())
+    assert budgets.left("t", "w", 0.9) == pytest.approx(0.49, abs=0.02)
+    budgets.heard("gateway-1", ())
+    assert budgets.left("t", "w", 0.9) == 1.0
 
 
 def test_a_tenant_alone_is_never_over_its_share() -> None:

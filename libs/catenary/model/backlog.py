@@ -1,4 +1,4 @@
-"""Admitted work that no engine has yet, as one gateway tells the others."""
+"""Work that no engine has yet, and how runs ended lately, as one gateway tells the others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,19 @@ class BacklogBucket:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkflowEnds:
+    """Of the latest runs of a (tenant, workflow) that one gateway saw end, ``missed`` missed."""
+
+    tenant: str
+    workflow: str
+    ended: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
-    """One gateway's. ``used_s``: engine seconds that it admitted lately, by tenant."""
+    """One gateway's. ``used_s``: engine seconds that it admitted lately, by tenant; ``ends``: at most 256."""
 
     buckets: tuple[BacklogBucket, ...] = ()
     used_s: Mapping[str, float] = field(default_factory=dict)
+    ends: tuple[WorkflowEnds, ...] = ()

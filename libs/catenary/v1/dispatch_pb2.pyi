@@ -177,8 +177,20 @@ class BacklogBucket(_message.Message):
     over_share: bool
     def __init__(self, model: _Optional[str] = ..., latest_start_s: _Optional[float] = ..., num_runs: _Optional[int] = ..., work_s: _Optional[float] = ..., over_share: _Optional[bool] = ...) -> None: ...
 
+class WorkflowEnds(_message.Message):
+    __slots__ = ("tenant", "workflow", "ended", "missed")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    workflow: str
+    ended: int
+    missed: int
+    def __init__(self, tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., ended: _Optional[int] = ..., missed: _Optional[int] = ...) -> None: ...
+
 class GatewayBacklog(_message.Message):
-    __slots__ = ("buckets", "used_s")
+    __slots__ = ("buckets", "used_s", "ends")
     class UsedSEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +200,8 @@ class GatewayBacklog(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     BUCKETS_FIELD_NUMBER: _ClassVar[int]
     USED_S_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
     buckets: _containers.RepeatedCompositeFieldContainer[BacklogBucket]
     used_s: _containers.ScalarMap[str, float]
-    def __init__(self, buckets: _Optional[_Iterable[_Union[BacklogBucket, _Mapping]]] = ..., used_s: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    ends: _containers.RepeatedCompositeFieldContainer[WorkflowEnds]
+    def __init__(self, buckets: _Optional[_Iterable[_Union[BacklogBucket, _Mapping]]] = ..., used_s: _Optional[_Mapping[str, float]] = ..., ends: _Optional[_Iterable[_Union[WorkflowEnds, _Mapping]]] = ...) -> None: ...

@@ -27,7 +27,7 @@ class ActiveRuns:
         self.settings = settings
         self.forecaster = Forecaster(models, profiles)
         self.arrivals = Arrivals()
-        self.demand = Demand(settings.crowd_margin)
+        self.demand = Demand(settings.crowd_margin, settings.expect_s)
         self.budgets = ErrorBudgets()
         self.shares = TenantShares(settings.tenant_weights)
         self.runs: dict[str, ActiveRun] = {}

@@ -105,11 +105,13 @@ class GatewayCore:
 
     def backlog(self, now: float) -> Backlog:
         """What the other gateways are to hear several times a second."""
-        return Backlog(self._active.demand.buckets(now), self._active.shares.used_s(now))
+        active = self._active
+        return Backlog(active.demand.buckets(now), active.shares.used_s(now), active.budgets.told())
 
     def _backlog_heard(self, event: BacklogHeard, now: float) -> Actions:
         self._active.demand.heard(event.gateway_id, event.backlog.buckets, now)
         self._active.shares.heard(event.gateway_id, event.backlog.used_s, now)
+        self._active.budgets.heard(event.gateway_id, event.backlog.ends)
         return []
 
     def _profile_changed(self, event: ProfileChanged, now: float) -> Actions:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from catenary.core.gateway.expected import Expected
 from catenary.core.gateway.waves import Waves
 from catenary.model.backlog import BUCKET_S, NUM_BUCKETS, BacklogBucket
 from catenary.model.dispatch import NEVER, PoolState
@@ -17,6 +18,8 @@ from catenary.policy.slack import PathCall, tails
 from catenary.policy.span import ZERO, Span, then
 
 MAX_PEER_CLAIMS = 64
+CALM = 0.9
+"""Share of what a pool's engines can do within the horizon; where less is expected nobody is crowded out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,13 @@ class Demand:
     """Per own run and model the calls that no engine has yet: their work, and when they must start.
 
     Runs without a deadline and late runs are not counted: they wait behind the others; ``waves`` has all but the late.
-    What other gateways publish counts until ``ttl_s`` seconds after it was heard.
+    What other gateways publish counts until ``ttl_s`` seconds after it was heard. ``expected``: what runs that have not
+    arrived yet will ask for.
     """
 
-    def __init__(self, margin: float, ttl_s: float = 2.0) -> None:
+    def __init__(self, margin: float, expect_s: float = 4.0, ttl_s: float = 2.0) -> None:
         self.waves = Waves()
+        self.expected = Expected(expect_s)
         self._margin = margin
         self._ttl_s = ttl_s
         self._by_model: dict[str, dict[str, Waiting]] = {}
@@ -69,6 +74,12 @@ class Demand:
                 claim = Claim.of(run_id, remaining, deadline, work_s, 0.0, self._margin, standing)
                 self._by_model.setdefault(call.model, {}).setdefault(run_id, []).append((claim, call.calls))
 
+    def arrived(self, run_id: str, now: float) -> None:
+        """The run, followed since now, is a new one: more like it are expected."""
+        for model, runs in self._by_model.items():
+            for claim, _ in runs.get(run_id, ()):
+                self.expected.arrived(model, claim, now)
+
     def placed(self, run_id: str, model: str) -> None:
         """An engine has one call of the run: the first that waits for ``model``."""
         self.waves.placed(run_id, model)
@@ -89,9 +100,15 @@ class Demand:
             entries.pop(run_id, None)
 
     def crowded_out(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
-        """The first pool that cannot serve this run in time beside those that are worth more there; None: all can."""
+        """The first pool that cannot serve this run in time beside those that are worth more there, of the runs that
+        have arrived and those that are expected; None: all can, as all can where less is expected than engines can do.
+        """
         for model, own, pool in self._contended(run_id, pools):
-            kept = keep([*own, *self._others(run_id, model, now)], pool.num_replicas, now)
+            expected = self.expected.claims(model, now)
+            asked_s = sum(claim.work_s for claim in chain(expected, self._of_peers(model, now)))
+            if asked_s < CALM * pool.num_replicas * self.expected.horizon_s:
+                continue
+            kept = keep([*own, *expected, *self._others(run_id, model, now)], pool.num_replicas, now)
             if sum(claim.name == run_id for claim in kept) < len(own):
                 return model
         return None

@@ -114,6 +114,7 @@ class Entry:
             return decision
         run.standing = self._active.standing(run)
         demand.follow(run.run_id, run.deadline, calls, now, run.standing)
+        demand.arrived(run.run_id, now)
         crowded = self._active.crowded_out(run, now, is_new=True)
         if crowded:
             demand.forget(run.run_id)

@@ -25,7 +25,8 @@ class GatewaySettings:
     ``admit_probability``: a run is refused below this chance to be in time; ``lost_probability``: a run that has begun
     is lost below this one, looked at every ``recheck_s`` while others wait. ``shed_crowded``: runs that a pool cannot
     serve beside those worth more are refused, or lost at their next call; ``crowd_margin``: standard deviations of the
-    remaining time that count as needed there. ``tenant_weights``: shares of the work where somebody must miss; 1 for a
+    remaining time that count as needed there, ``expect_s``: seconds of arrivals like the latest that count beside the
+    runs that are there. ``tenant_weights``: shares of the work where somebody must miss; 1 for a
     tenant that is not named.
     """
 
@@ -40,5 +41,6 @@ class GatewaySettings:
     recheck_s: float = 0.5
     shed_crowded: bool = True
     crowd_margin: float = 1.25
+    expect_s: float = 4.0
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
+from catenary.model.backlog import WorkflowEnds
+
 WINDOW_RUNS = 256
 MAX_KEYS = 4096
+MAX_TOLD = 256
 USAGE_WINDOW_S = 30.0
 NOISE = 1.1
 OVERDRAWN = -0.3
@@ -33,13 +36,15 @@ EQUAL = Standing()
 class ErrorBudgets:
     """Rule: of a window of the last 256 ends of a (tenant, workflow), ``1 - attainment`` may miss.
 
-    Refused, failed and late runs are misses; runs that their client cancels do not count. The least recently ended keys
-    are dropped past 4096. Source: error budgets of Beyer et al., "Site Reliability Engineering" (O'Reilly 2016).
+    Refused, failed and late runs are misses; runs that their client cancels do not count. What other gateways saw adds
+    to both. The least recently ended keys are dropped past 4096. Source: error budgets of Beyer et al., "Site
+    Reliability Engineering" (O'Reilly 2016).
     """
 
     def __init__(self) -> None:
         self._ends: OrderedDict[tuple[str, str], deque[bool]] = OrderedDict()
         self._missed: dict[tuple[str, str], int] = {}
+        self._elsewhere: dict[str, Mapping[tuple[str, str], WorkflowEnds]] = {}
 
     def observe(self, tenant: str, workflow: str, *, met: bool) -> None:
         key = (tenant, workflow)
@@ -53,8 +58,24 @@ class ErrorBudgets:
 
     def left(self, tenant: str, workflow: str, attainment: float) -> float:
         """The part that is left, 0..1, as if the runs missing from a full window had all been in time."""
-        missed = self._missed.get((tenant, workflow), 0)
-        return max(0.0, 1 - missed / (WINDOW_RUNS * (1 - attainment)))
+        key = (tenant, workflow)
+        ended, missed = len(self._ends.get(key, ())), self._missed.get(key, 0)
+        for told in self._elsewhere.values():
+            if (other := told.get(key)) is not None:
+                ended, missed = ended + other.ended, missed + other.missed
+        return max(0.0, 1 - missed / (max(WINDOW_RUNS, ended) * (1 - attainment)))
+
+    def heard(self, gateway_id: str, ends: Sequence[WorkflowEnds]) -> None:
+        """What another gateway saw end replaces what it told before; empty: it has seen none, or is gone."""
+        self._elsewhere.pop(gateway_id, None)
+        if ends:
+            self._elsewhere[gateway_id] = {(end.tenant, end.workflow): end for end in ends}
+
+    def told(self) -> tuple[WorkflowEnds, ...]:
+        """For the other gateways: at most 256, those with most misses."""
+        every = [WorkflowEnds(*key, len(ends), self._missed[key]) for key, ends in self._ends.items()]
+        every.sort(key=lambda end: (-end.missed, -end.ended, end.tenant, end.workflow))
+        return tuple(every[:MAX_TOLD])
 
 
 class TenantShares:

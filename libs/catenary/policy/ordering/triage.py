@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from catenary.policy.ordering.standing import EQUAL, Standing
@@ -13,6 +13,10 @@ from catenary.policy.span import Span
 CHANCE_WEIGHT = 3
 BUDGET_WEIGHT = 3
 LEAST_CHANCE = 0.05
+
+Worth = tuple[bool, float]
+Entry = tuple[float, float, float, Worth, "Claim"]
+"""Latest end, latest start, seconds of all engines, worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class Claim:
     work_s: float
     key: float = 0.0
     standing: Standing = EQUAL
+    worth: Worth = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "worth", self.worth_at(1.0))
 
     @classmethod
     def of(
@@ -44,6 +52,14 @@ class Claim:
         """``margin``: how many standard deviations beyond the median are left for what remains."""
         latest_start = deadline - remaining.median - margin * remaining.deviation
         return cls(name, remaining, deadline, latest_start, work_s, key, standing)
+
+    def delayed(self, deviations: float) -> Claim:
+        """The same with ``deviations`` standard deviations less to spare."""
+        return replace(self, latest_start=self.latest_start + deviations * self.remaining.deviation)
+
+    def worth_at(self, chance: float) -> Worth:
+        """What is left out first comes first: of tenants over their shares, and of these the dearest."""
+        return not self.standing.over_share, -price(self.work_s, chance, self.standing.error_budget)
 
     def chance(self, now: float) -> float:
         """P(in time) if it began now; 1 before its latest start."""
@@ -74,23 +90,68 @@ def keep(claims: Sequence[Claim], engines: float, now: float) -> list[Claim]:
     """
     hopeful = []
     for claim in claims:
-        chance = claim.chance(now)
-        if chance >= LEAST_CHANCE:
-            worth = (not claim.standing.over_share, -price(claim.work_s, chance, claim.standing.error_budget))
-            hopeful.append((claim.latest_end(engines, now), max(now, claim.latest_start), worth, claim))
+        latest_start, share_s = claim.latest_start, claim.work_s / engines
+        if now <= latest_start:
+            hopeful.append((latest_start + share_s, latest_start, share_s, claim.worth, claim))
+        elif (chance := claim.chance(now)) >= LEAST_CHANCE:
+            hopeful.append((now + share_s, now, share_s, claim.worth_at(chance), claim))
     hopeful.sort(key=itemgetter(0))
-    dearest: list[tuple[tuple[bool, float], int]] = []
+    start, first_late = now, 0
+    for _, latest_start, share_s, _, _ in hopeful:
+        if start > latest_start:
+            break
+        start += share_s
+        first_late += 1
+    else:
+        return [entry[4] for entry in hopeful]
+    left_out = _left_out(hopeful, first_late, start)
+    return [entry[4] for index, entry in enumerate(hopeful) if index not in left_out]
+
+
+def keep_most(claims: Sequence[Claim], engines: float, now: float, margin: float) -> list[Claim]:
+    """Rule: ``keep`` with the margin by which most are expected in time: ``margin``, the standard deviations that the
+    latest starts leave, or, where not all can be kept with it, half of it or none.
+
+    Inputs: as ``keep``. What is kept is expected in time with the chances at which the engines come to it. Tie-break:
+    the larger margin. Trade-off: where many wait after a gap without engines nearly all are late by the full margin,
+    and in time more often than not; leaving them out misses more than it saves.
+    """
+    best = keep(claims, engines, now)
+    if len(best) == len(claims):
+        return best
+    most = _expected(best, engines, now)
+    for less in (margin / 2, margin):
+        kept = keep([claim.delayed(less) for claim in claims], engines, now)
+        expected = _expected(kept, engines, now)
+        if expected > most:
+            best, most = kept, expected
+    return best
+
+
+def _expected(kept: Sequence[Claim], engines: float, now: float) -> float:
+    """How many are in time, one after the other."""
+    total, start = 0.0, now
+    for claim in kept:
+        total += claim.remaining.probability_within(claim.deadline - start)
+        start += claim.work_s / engines
+    return total
+
+
+def _left_out(hopeful: Sequence[Entry], first_late: int, start: float) -> set[int]:
+    """Indices of those left out; all before ``first_late`` are in time, and the engines come to it at ``start``."""
+    dearest = [(entry[3], -index) for index, entry in enumerate(hopeful[:first_late])]
+    heapq.heapify(dearest)
     left_out: set[int] = set()
-    start = now
-    for index, (_, latest_start, worth, claim) in enumerate(hopeful):
+    for index in range(first_late, len(hopeful)):
+        _, latest_start, share_s, worth, _ = hopeful[index]
         heapq.heappush(dearest, (worth, -index))
         late = start > latest_start
-        start += claim.work_s / engines
+        start += share_s
         if late:
             out = -heapq.heappop(dearest)[1]
             left_out.add(out)
-            start -= hopeful[out][3].work_s / engines
-    return [entry[3] for index, entry in enumerate(hopeful) if index not in left_out]
+            start -= hopeful[out][2]
+    return left_out
 
 
 def room_s(claims: Sequence[Claim], engines: float, now: float) -> float:
