@@ -28,7 +28,9 @@ def show_standing(found: Sequence[Standing]) -> None:
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"a jump to {found[0].jump.times:g} times the rate, until more replicas take calls:")
-    table = Table("more after", "stand awake", "replicas", "in time", "with the above", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        "more after", "stand awake", "replicas", "in time", "with the usual ones", box=SIMPLE_HEAD, pad_edge=False
+    )
     for one in found:
         verdict = one.answer.verdict
         table.add_row(
