@@ -1,17 +1,13 @@
 """Round trip of one message over one gRPC stream between two processes, and its processor time on each side.
 
     python loadtest/stream_latency.py [--messages 2000]
-    GRPC_EXPERIMENTS= python loadtest/stream_latency.py        # with gRPC's own default poller
+    GRPC_EXPERIMENTS=-event_engine_client,-event_engine_listener python loadtest/stream_latency.py  # the older poller
 
-What a hop between two services costs before either does anything. ``catenary/__init__.py`` settles how gRPC polls,
-unless the environment does.
+What a hop between two services costs before either does anything.
 """
 
 from __future__ import annotations
 
-import catenary  # noqa: F401  # before gRPC
-
-# isort: split
 import argparse
 import asyncio
 import multiprocessing

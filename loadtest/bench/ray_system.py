@@ -150,10 +150,7 @@ class RaySystem:
 
 
 def ray_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """This process's variables without those of Catenary and Ray, the paths of the shared files, and ``changes``.
-
-    gRPC polls as it does by default there: what ``import catenary`` sets is for Catenary alone.
-    """
+    """This process's variables without those of Catenary and Ray, the paths of the shared files, and ``changes``."""
     paths = (ROOT / "libs", ROOT / "services", ROOT / "loadtest")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CATENARY_", "RAY_"))}
     return {
