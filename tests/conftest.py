@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from redis.asyncio import Redis
 from catenary.runtime.embedded import EmbeddedStore
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.writer import StoreWriter
+
+
+def pytest_configure() -> None:
+    """A background job of a shell ignores SIGINT, and so would everything that the tests start and interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catenary.policy.ordering.standing import OVERDRAWN, WINDOW_RUNS, ErrorBudgets, Standing, TenantShares
-from catenary.policy.ordering.triage import Claim, keep, keep_most, room_s
+from catenary.policy.ordering.triage import Claim, keep, room_s
 from catenary.policy.span import Span
 
 
@@ -44,12 +44,6 @@ def test_a_critical_run_is_kept_before_others_that_ask_for_less() -> None:
 
 def test_nobody_misses_for_its_standing_where_all_can_be_in_time() -> None:
     assert kept(claim("a", over_share=True), claim("b", latest_start=2.0)) == {"a", "b"}
-
-
-def test_claims_that_are_late_by_the_margin_alone_are_kept_where_most_would_be_in_time() -> None:
-    waiting = [Claim.of(str(number), Span(2.0, 1.0), 5.0, 0.22, 0.0, 2.0) for number in range(10)]
-    assert len(keep(waiting, 1, 0.0)) < 10
-    assert len(keep_most(waiting, 1, 0.0, 2.0)) == 10
 
 
 def test_room_is_what_the_tightest_claim_can_still_wait() -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from catenary.policy.ordering.triage import Claim
 
 MAX_ARRIVALS = 1024
+MARKUP = 1.05
 
 
 class Expected:
@@ -14,8 +15,9 @@ class Expected:
 
     Inputs: the claims of each run that came, which return ``horizon_s`` later; at most the latest 1024 of a pool.
     Without them a run that needs three times the work of others does not look dear while its deadline is far: those
-    who will want its engines by then have not come yet. Trade-off: a burst counts as lasting, and one that begins is
-    seen only as it grows. Source: forecasting by persistence.
+    who will want its engines by then have not come yet. Each is 5 % dearer than it looks, so that an admitted run keeps
+    its place against equals. Trade-off: a burst counts as lasting, and one that begins is seen only as it grows.
+    Source: forecasting by persistence.
     """
 
     def __init__(self, horizon_s: float) -> None:
@@ -27,7 +29,7 @@ class Expected:
         if self.horizon_s <= 0:
             return
         deadline, latest_start = claim.deadline + self.horizon_s, claim.latest_start + self.horizon_s
-        again = Claim("", claim.remaining, deadline, latest_start, claim.work_s, standing=claim.standing)
+        again = Claim("", claim.remaining, deadline, latest_start, claim.work_s, standing=claim.standing, markup=MARKUP)
         self._arrivals.setdefault(model, deque(maxlen=MAX_ARRIVALS)).append((now, again))
 
     def claims(self, model: str, now: float) -> list[Claim]:

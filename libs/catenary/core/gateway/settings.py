@@ -41,6 +41,6 @@ class GatewaySettings:
     recheck_s: float = 0.5
     shed_crowded: bool = True
     crowd_margin: float = 1.25
-    expect_s: float = 0.0
+    expect_s: float = 4.0
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

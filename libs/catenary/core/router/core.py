@@ -27,7 +27,7 @@ from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
 from catenary.policy.ordering import ORDERINGS
-from catenary.policy.ordering.triage import keep, keep_most, room_s
+from catenary.policy.ordering.triage import keep, room_s
 from catenary.policy.routing import ROUTINGS, RoutingContext
 
 BUSY = 0.5
@@ -218,11 +218,7 @@ class RouterCore:
         if len(pool.queue) <= free_places and not held:
             return first
         claims = pool.queue.claims()
-        kept = claims
-        if len(claims) > pool.num_seats:
-            kept = keep_most(claims, len(pool.replicas), now, self.settings.triage_margin)
-        elif len(claims) > free_places:
-            kept = keep(claims, len(pool.replicas), now)
+        kept = keep(claims, len(pool.replicas), now) if len(claims) > free_places else claims
         if held or len(kept) < len(claims):
             kept.sort(key=lambda claim: (claim.standing.over_share, claim.key))
             return pool.queue.get(kept[0].name) if kept else first

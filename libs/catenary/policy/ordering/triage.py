@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from catenary.policy.ordering.standing import EQUAL, Standing
@@ -23,7 +23,8 @@ Entry = tuple[float, float, float, Worth, "Claim"]
 class Claim:
     """What something that waits asks for: ``work_s`` of one engine, after which its run needs ``remaining`` in all.
 
-    It should begin by ``latest_start`` (monotonic s, as ``deadline``). ``key`` is its place in the queue's order.
+    It should begin by ``latest_start`` (monotonic s, as ``deadline``). ``key`` is its place in the queue's order;
+    ``markup`` times its work is what it costs where somebody is left out.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Claim:
     work_s: float
     key: float = 0.0
     standing: Standing = EQUAL
+    markup: float = 1.0
     worth: Worth = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -53,13 +55,9 @@ class Claim:
         latest_start = deadline - remaining.median - margin * remaining.deviation
         return cls(name, remaining, deadline, latest_start, work_s, key, standing)
 
-    def delayed(self, deviations: float) -> Claim:
-        """The same with ``deviations`` standard deviations less to spare."""
-        return replace(self, latest_start=self.latest_start + deviations * self.remaining.deviation)
-
     def worth_at(self, chance: float) -> Worth:
         """What is left out first comes first: of tenants over their shares, and of these the dearest."""
-        return not self.standing.over_share, -price(self.work_s, chance, self.standing.error_budget)
+        return not self.standing.over_share, -self.markup * price(self.work_s, chance, self.standing.error_budget)
 
     def chance(self, now: float) -> float:
         """P(in time) if it began now; 1 before its latest start."""
@@ -106,35 +104,6 @@ def keep(claims: Sequence[Claim], engines: float, now: float) -> list[Claim]:
         return [entry[4] for entry in hopeful]
     left_out = _left_out(hopeful, first_late, start)
     return [entry[4] for index, entry in enumerate(hopeful) if index not in left_out]
-
-
-def keep_most(claims: Sequence[Claim], engines: float, now: float, margin: float) -> list[Claim]:
-    """Rule: ``keep`` with the margin by which most are expected in time: ``margin``, the standard deviations that the
-    latest starts leave, or, where not all can be kept with it, half of it or none.
-
-    Inputs: as ``keep``. What is kept is expected in time with the chances at which the engines come to it. Tie-break:
-    the larger margin. Trade-off: where many wait after a gap without engines nearly all are late by the full margin,
-    and in time more often than not; leaving them out misses more than it saves.
-    """
-    best = keep(claims, engines, now)
-    if len(best) == len(claims):
-        return best
-    most = _expected(best, engines, now)
-    for less in (margin / 2, margin):
-        kept = keep([claim.delayed(less) for claim in claims], engines, now)
-        expected = _expected(kept, engines, now)
-        if expected > most:
-            best, most = kept, expected
-    return best
-
-
-def _expected(kept: Sequence[Claim], engines: float, now: float) -> float:
-    """How many are in time, one after the other."""
-    total, start = 0.0, now
-    for claim in kept:
-        total += claim.remaining.probability_within(claim.deadline - start)
-        start += claim.work_s / engines
-    return total
 
 
 def _left_out(hopeful: Sequence[Entry], first_late: int, start: float) -> set[int]:
