@@ -9,22 +9,24 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 
 import grpc
 import pytest
 import pytest_asyncio
-from google.protobuf.message import Message
+from damage import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rpc_requests import RPCS, Rpc
 from whole_cluster import chain, events_of, write_config
+from worker_config import config as worker_config
+from worker_config import fixed
+from worker_process import WorkerProcess, gateway_side, until_awake, worker_process
 
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel, error_info
-from catenary.v1 import dispatch_pb2, profiler_service_pb2, provisioner_service_pb2, router_service_pb2, run_pb2
-from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc as rpc
-from catenary.v1 import worker_service_pb2 as worker_pb2
+from catenary.v1 import run_pb2
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3_600)]
 
@@ -32,6 +34,8 @@ EXAMPLES = int(os.environ.get("CATENARY_TEST_EXAMPLES", "15"))
 FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 MAX_SECONDS = 0.1
 TRIES = 5
+TIMEOUT_S = 20.0
+MANY_TOKENS = 1 << 30
 CLEAR = {
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -40,87 +44,53 @@ CLEAR = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
     grpc.StatusCode.FAILED_PRECONDITION,
 }
-
-
-class Rpc(NamedTuple):
-    """``kind``: unary or stream of requests, unary or stream of responses."""
-
-    service: str
-    method: str
-    request: Message
-    kind: str = "unary_unary"
-
-
-def offer() -> dispatch_pb2.DispatchCallsRequest:
-    request = dispatch_pb2.DispatchCallsRequest(gateway_id="fuzz")
-    request.offers.add(call_id="run/a", attempt=1, model="fast", prompt_tokens=3, max_tokens=2)
-    return request
-
-
-def start() -> worker_pb2.GenerateRequest:
-    request = worker_pb2.GenerateRequest(gateway_id="fuzz")
-    request.starts.add(call_id="run/a", attempt=1, model="fast", prompt_token_ids=[1, 2], sampling={"max_tokens": 2})
-    return request
-
-
-def reported() -> profiler_service_pb2.ReportCallsRequest:
-    request = profiler_service_pb2.ReportCallsRequest()
-    request.calls.add(model="fast", worker_id="w0", prompt_tokens=3, output_tokens=2, service_s=0.1, predicted_s=0.1)
-    return request
-
-
-RPCS = (
-    Rpc("Gateway", "SubmitWorkflow", chain(tokens=2), "unary_stream"),
-    Rpc("Gateway", "RegisterWorkflow", pb.RegisterWorkflowRequest(workflow=chain().workflow)),
-    Rpc("Gateway", "ExplainWorkflow", pb.ExplainWorkflowRequest(workflow=chain().workflow)),
-    Rpc("Gateway", "GetRun", pb.GetRunRequest(run_id="short")),
-    Rpc("Gateway", "ListRuns", pb.ListRunsRequest(page_size=10, workflow="chain")),
-    Rpc("Gateway", "CancelRun", pb.CancelRunRequest(run_id="short", reason="enough")),
-    Rpc("Gateway", "WatchRun", pb.WatchRunRequest(run_id="short", after_sequence=1), "unary_stream"),
-    Rpc("Gateway", "ListModels", pb.ListModelsRequest()),
-    Rpc("Router", "GetPools", router_service_pb2.GetPoolsRequest()),
-    Rpc("Router", "DispatchCalls", offer(), "stream_stream"),
-    Rpc("Worker", "Generate", start(), "stream_stream"),
-    Rpc("Worker", "PrefetchModel", worker_pb2.PrefetchModelRequest(model="fast")),
-    Rpc("Worker", "WakeModel", worker_pb2.WakeModelRequest(model="fast")),
-    Rpc("Profiler", "GetProfile", profiler_service_pb2.GetProfileRequest(model="fast")),
-    Rpc("Profiler", "ListProfiles", profiler_service_pb2.ListProfilesRequest()),
-    Rpc("Profiler", "ReportCalls", reported()),
-    Rpc("Provisioner", "GetPlan", provisioner_service_pb2.GetPlanRequest()),
-    Rpc("Provisioner", "ReleaseReplica", provisioner_service_pb2.ReleaseReplicaRequest(model="fast", worker_id="w0")),
-)
+Channels = dict[str, grpc.aio.Channel]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    async with Cluster(write_config(tmp_path_factory.mktemp("fuzz"))) as cluster:
+    folder = tmp_path_factory.mktemp("fuzz")
+    profiler = {"address": "127.0.0.1:0", "profiles_dir": str(folder / "profiles")}
+    async with Cluster(write_config(folder, profiler=profiler)) as cluster:
         yield cluster
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def channels(cluster: Cluster) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
-    plan = await cluster.plan()
-    assert plan is not None
-    addresses = {name.capitalize(): getattr(cluster.addresses, name) for name in ("gateway", "router", "profiler")}
-    addresses |= {"Provisioner": cluster.addresses.provisioner, "Worker": plan.workers[0].address}
-    opened = {name: channel(address) for name, address in addresses.items()}
-    yield opened
-    await asyncio.gather(*(connection.close() for connection in opened.values()))
+async def workers(
+    store_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[WorkerProcess, WorkerProcess]]:
+    """Two of no cluster, since the commands change them. The second has a call without end, so it drains for ever."""
+
+    def worker(name: str) -> AbstractContextManager[WorkerProcess]:
+        folder = tmp_path_factory.mktemp(name)
+        return worker_process(worker_config(folder, store_url, name, drain_timeout_s=3_600.0), folder)
+
+    with worker("fuzzed") as fuzzed, worker("leaving") as leaving:
+        await asyncio.gather(until_awake(fuzzed.address, "noop"), until_awake(leaving.address))
+        async with gateway_side(leaving.address) as side:
+            await (await side.start("r/endless", sampling=fixed(MANY_TOKENS))).first.wait()
+            yield fuzzed, leaving
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def channels(cluster: Cluster, workers: tuple[WorkerProcess, WorkerProcess]) -> AsyncIterator[Channels]:
+    names = ("gateway", "router", "profiler", "provisioner")
+    addresses = {name.capitalize(): getattr(cluster.addresses, name) for name in names}
+    addresses |= {"Worker": workers[0].address, "LeavingWorker": workers[1].address}
+    async with AsyncExitStack() as stack:
+        yield {name: await stack.enter_async_context(channel(address)) for name, address in addresses.items()}
 
 
 @pytest.mark.parametrize("target", RPCS, ids=lambda target: f"{target.service}.{target.method}")
 @FUZZ
 @given(data=st.data())
-async def test_damaged_requests_get_a_clear_status_soon(
-    channels: dict[str, grpc.aio.Channel], target: Rpc, data: st.DataObject
-) -> None:
-    content = bytearray(target.request.SerializeToString())
-    for _ in range(data.draw(st.integers(0, 4))):
-        position = data.draw(st.integers(0, max(0, len(content) - 1)))
-        content[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+async def test_damaged_requests_get_a_clear_status_soon(channels: Channels, target: Rpc, data: st.DataObject) -> None:
+    content = data.draw(damaged(target.request))
+    connection = channels[target.server or target.service]
     for _ in range(TRIES):
+        await prepare(connection, target)
         began = time.monotonic()
-        code, reason = await send(channels[target.service], target, bytes(content))
+        code, reason = await send(connection, target, content)
         took_s = time.monotonic() - began
         assert code in CLEAR
         assert reason or code is grpc.StatusCode.OK
@@ -129,22 +99,42 @@ async def test_damaged_requests_get_a_clear_status_soon(
     raise AssertionError(f"takes {took_s:.3f} s")
 
 
-async def test_after_all_that_runs_go_through(channels: dict[str, grpc.aio.Channel]) -> None:
+async def test_after_all_that_runs_go_through_and_no_process_has_ended(
+    cluster: Cluster, channels: Channels, workers: tuple[WorkerProcess, WorkerProcess]
+) -> None:
     stub = rpc.GatewayServiceStub(channels["Gateway"])
     results = await asyncio.gather(*(events_of(stub, chain()) for _ in range(10)))
     assert {events[-1].run_finished.outcome for events in results} == {run_pb2.OUTCOME_SUCCEEDED}
+    plan = await cluster.plan()
+    assert plan is not None
+    assert [worker.restarts for worker in plan.workers] == [0, 0, 0]
+    assert [worker.process.poll() for worker in workers] == [None, None]
+    await serves_calls(workers[0])
+
+
+async def serves_calls(worker: WorkerProcess) -> None:
+    async with gateway_side(worker.address, "after") as side:
+        end = await (await side.start("r/after", sampling=fixed(3))).ended()
+    assert end.output_tokens == 3
+
+
+async def prepare(connection: grpc.aio.Channel, target: Rpc) -> None:
+    if target.before is not None:
+        method, request = target.before
+        with suppress(grpc.aio.AioRpcError):
+            path = f"/catenary.v1.{target.service}Service/{method}"
+            await connection.unary_unary(path)(request.SerializeToString(), timeout=TIMEOUT_S)
 
 
 async def send(connection: grpc.aio.Channel, target: Rpc, content: bytes) -> tuple[grpc.StatusCode, str]:
     """The status and reason that the bytes get; a stream is left after its first message."""
-    method = f"/catenary.v1.{target.service}Service/{target.method}"
     try:
         if target.kind == "unary_unary":
-            await connection.unary_unary(method)(content, timeout=20)
+            await connection.unary_unary(target.path)(content, timeout=TIMEOUT_S)
         elif target.kind == "unary_stream":
-            await first_of(connection.unary_stream(method)(content, timeout=20))
+            await first_of(connection.unary_stream(target.path)(content, timeout=TIMEOUT_S))
         else:
-            await first_of(connection.stream_stream(method)(iter([content]), timeout=20))
+            await first_of(connection.stream_stream(target.path)(iter([content]), timeout=TIMEOUT_S))
     except grpc.aio.AioRpcError as error:
         info = error_info(error)
         return info.code, info.reason
