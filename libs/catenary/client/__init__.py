@@ -3,10 +3,11 @@
 from catenary.client.client import DEFAULT_ADDRESS, Client
 from catenary.client.errors import CatenaryError
 from catenary.client.handle import RunHandle
-from catenary.client.records import CallShare, Explanation, ModelStatus, Registration, Run, RunPage
+from catenary.client.records import Explanation, ModelStatus, Registration, Run, RunPage
 from catenary.client.request import RunOptions, WorkflowLike
 from catenary.client.stream import Reattach
 from catenary.client.sync import SyncClient, SyncRunHandle
+from catenary.model.explanation import CallShare
 from catenary.model.run import (
     CallFinished,
     CallRecord,

@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from catenary.model.explanation import CallShare
 from catenary.model.outcome import Outcome, PriorityClass, State
 from catenary.model.run import CallRecord, Quote
 
@@ -72,21 +73,6 @@ class ModelStatus:
     num_running: int
     num_queued: int
     profiled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CallShare:
-    """The part of the objective that one call gets; starts and finishes count from the submission."""
-
-    name: str
-    model: str
-    prompt_tokens: int
-    output_tokens: int
-    predicted_s: float
-    share_s: float
-    latest_start_s: float
-    latest_finish_s: float
-    slack_s: float
 
 
 @dataclass(frozen=True, slots=True)

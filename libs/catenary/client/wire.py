@@ -6,8 +6,9 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from catenary.client.records import CallShare, Explanation, ModelStatus, Registration, Run, RunPage
+from catenary.client.records import Explanation, ModelStatus, Registration, Run, RunPage
 from catenary.model import run as ev
+from catenary.model.explanation import CallShare
 from catenary.model.workflow import CallRef
 from catenary.runtime.wire.enums import (
     ended_from_proto,

@@ -10,25 +10,11 @@ from catenary.core.gateway.forecast import BYTES_PER_TOKEN, Forecaster
 from catenary.core.gateway.run import ActiveRun, input_tokens
 from catenary.core.progress import RunProgress
 from catenary.model.compiled import CompiledWorkflow
+from catenary.model.explanation import CallShare
 from catenary.model.outcome import PriorityClass
 from catenary.model.workflow import Limits
 from catenary.policy.slack import PathCall, longest, tails
 from catenary.policy.span import Span
-
-
-@dataclass(frozen=True, slots=True)
-class CallShare:
-    """Times in seconds; ``latest_*`` count from the submission and are 0 without a deadline, as ``share_s`` is."""
-
-    name: str
-    model: str
-    prompt_tokens: int
-    output_tokens: int
-    predicted_s: float
-    share_s: float
-    latest_start_s: float
-    latest_finish_s: float
-    slack_s: float
 
 
 @dataclass(frozen=True, slots=True)
