@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catenary.runtime.store.plans import PlanStore
+from catenary.runtime.tasks import cancel
 from catenary.v1.provisioner_service_pb2 import Plan
 
 _PAUSE_S = 0.1
@@ -36,9 +36,7 @@ class PlanPublisher:
         """Publish a last time, as far as the store answers."""
         if self._task is None:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await cancel(self._task)
         await self._publish()
 
     async def _run(self) -> None:

@@ -36,6 +36,7 @@ from catenary.core.provisioner.events import (
 )
 from catenary.runtime import clock
 from catenary.runtime.rpc import error_info
+from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.plan import plan_to_proto
 from catenary.v1.provisioner_service_pb2 import Plan
 from catenary_provisioner.cluster.port import ClusterBackend, ClusterEvent, Notify
@@ -84,9 +85,7 @@ class Provisioner:
             return
         self.post(StopRequested())
         await self._backend.close()
-        self._ticker.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._ticker
+        await cancel(self._ticker)
         for link in self._links.values():
             self._own(link.close())
         self._links.clear()

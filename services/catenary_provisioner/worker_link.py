@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import grpc
@@ -18,6 +17,7 @@ from catenary.core.provisioner.events import (
     WakeReplica,
 )
 from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.worker import worker_from_proto
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
@@ -73,9 +73,7 @@ class WorkerLink:
         await self._stub.WakeModel(request, timeout=_STEP_TIMEOUT_S)
 
     async def close(self) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await cancel(self._task)
         await self._channel.close()
 
     async def _watch(self) -> None:

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,7 @@ from catenary.cli.up_view import UpView
 from catenary.runtime.cluster import Cluster, ClusterError
 from catenary.runtime.config import CONFIG_VARIABLE, ENV_PREFIX, ConfigError
 from catenary.runtime.kept_service import ServiceChanged
+from catenary.runtime.tasks import cancel, run_until
 from catenary.v1.provisioner_service_pb2 import Plan
 
 UpEvent = ServiceChanged | Plan
@@ -61,7 +62,7 @@ async def run_up(config_path: Path, on_event: Callable[[UpEvent], None]) -> None
     cluster = Cluster(config_path, on_event)
     with _signals(cluster) as stopping:
         try:
-            await _unless(stopping, _run(cluster, on_event))
+            await run_until(stopping, _run(cluster, on_event))
         finally:
             await cluster.stop()
 
@@ -72,8 +73,7 @@ async def _run(cluster: Cluster, on_event: Callable[[UpEvent], None]) -> None:
     try:
         raise ClusterError(await cluster.failed())
     finally:
-        plans.cancel()
-        await asyncio.gather(plans, return_exceptions=True)
+        await cancel(plans)
 
 
 async def _follow_plan(cluster: Cluster, on_event: Callable[[UpEvent], None]) -> None:
@@ -103,20 +103,6 @@ def _signals(cluster: Cluster) -> Iterator[asyncio.Event]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
-
-
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` until it ends or ``stopping`` is set; then cancel it and wait for its end."""
-    task = asyncio.create_task(work)
-    signalled = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        for pending in (task, signalled):
-            pending.cancel()
-        await asyncio.gather(task, signalled, return_exceptions=True)
 
 
 async def _show(config_path: Path, console: Console) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import grpc
 
@@ -21,6 +21,7 @@ from catenary.runtime.process import ChildError
 from catenary.runtime.readiness import awake, missing, problems
 from catenary.runtime.rpc import channel
 from catenary.runtime.scope import Scope
+from catenary.runtime.tasks import cancel
 from catenary.v1 import gateway_service_pb2
 from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
@@ -159,7 +160,7 @@ class Cluster:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             return done.pop().result()
         finally:
-            await _cancelled(waits)
+            await cancel(*waits)
 
     async def stop(self) -> None:
         """Ends the workers, then the services in the reverse order of their start, then the store."""
@@ -173,7 +174,7 @@ class Cluster:
         await asyncio.to_thread(self.scope.kill)
         await self._guard.stop()
         if self._store_keeper is not None:
-            await _cancelled([self._store_keeper])
+            await cancel(self._store_keeper)
             self._store_keeper = None
         if self._store is not None:
             await asyncio.to_thread(self._store.stop)
@@ -231,10 +232,4 @@ async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:
         for task in done:
             task.result()
     finally:
-        await _cancelled(tasks)
-
-
-async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(*tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from enum import StrEnum
 from catenary.runtime.health import wait_serving
 from catenary.runtime.process import Child, ChildError, Command
 from catenary.runtime.scope import Scope
+from catenary.runtime.tasks import cancel
 
 
 class ServiceState(StrEnum):
@@ -83,9 +83,7 @@ class KeptService:
     async def stop(self, grace_s: float) -> None:
         """End the process: SIGTERM, and SIGKILL after ``grace_s``."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+            await cancel(self._keeper)
         if self._child is not None:
             self._tell(ServiceState.STOPPING)
             await self._child.stop(grace_s)

@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ import structlog
 from catenary.runtime.config import CONFIG_VARIABLE, Config, ConfigError, load_config
 from catenary.runtime.logging import configure_logging
 from catenary.runtime.scope import PARENT_VARIABLE
+from catenary.runtime.tasks import run_until
 from catenary.runtime.tracing import configure_tracing, shutdown_tracing
 
 _PR_SET_PDEATHSIG = 1
@@ -118,11 +119,11 @@ async def _serve(service: Service) -> bool:
         loop.add_signal_handler(number, on_signal)
     failed = False
     try:
-        if await _until(service.start(), stopping):
+        if await run_until(stopping, service.start()):
             _collect_less_often()
             print(f"ready {service.address}", flush=True)
             if isinstance(service, EndsItself):
-                await _until(service.finished(), stopping)
+                await run_until(stopping, service.finished())
             else:
                 await stopping.wait()
     except Exception as error:
@@ -138,19 +139,3 @@ def _collect_less_often() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-
-
-async def _until(work: Coroutine[object, object, None], stopping: asyncio.Event) -> bool:
-    """Run ``work`` to its end (True) or until ``stopping`` is set, then cancel it (False)."""
-    task = asyncio.create_task(work)
-    signalled = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-            return True
-        return False
-    finally:
-        for pending in (task, signalled):
-            pending.cancel()
-        await asyncio.gather(task, signalled, return_exceptions=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 from redis.asyncio import Redis
@@ -11,6 +10,7 @@ from redis.exceptions import RedisError
 
 from catenary.core.provisioner.events import ProcessEnded, WorkerServing
 from catenary.runtime.store.workers import WorkerRegistry
+from catenary.runtime.tasks import cancel
 from catenary_provisioner.cluster.port import Notify, RunningWorker
 
 
@@ -38,9 +38,7 @@ class StaticCluster:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await cancel(self._task)
 
     async def _poll(self) -> None:
         while True:
