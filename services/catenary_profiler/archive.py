@@ -72,10 +72,17 @@ class ProfileArchive:
 
     async def _stored(self) -> list[ProfileRecord]:
         try:
-            return [record_from_proto(message) for message in await self._store.list()]
-        except (RedisError, StoreError, OSError, ProfileError) as error:
+            messages = await self._store.list()
+        except (RedisError, StoreError, OSError) as error:
             self._log.warning("stored profiles not read", error=str(error))
             return []
+        records = []
+        for message in messages:
+            try:
+                records.append(record_from_proto(message))
+            except ProfileError as error:
+                self._log.warning("stored profile not read", model=message.model, error=str(error))
+        return records
 
     async def _put(self, record: ProfileRecord) -> ProfileRecord:
         try:

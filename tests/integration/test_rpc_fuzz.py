@@ -17,7 +17,7 @@ import pytest_asyncio
 from damage import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rpc_requests import RPCS, Rpc
+from rpc_requests import LAST_EPOCH, RPCS, Rpc
 from whole_cluster import chain, events_of, write_config
 from worker_config import config as worker_config
 from worker_config import fixed
@@ -33,7 +33,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3_60
 EXAMPLES = int(os.environ.get("CATENARY_TEST_EXAMPLES", "15"))
 FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 MAX_SECONDS = 0.1
-TRIES = 5
+TRIES = 10
+PAUSE_S = 0.05
 TIMEOUT_S = 20.0
 MANY_TOKENS = 1 << 30
 CLEAR = {
@@ -96,6 +97,7 @@ async def test_damaged_requests_get_a_clear_status_soon(channels: Channels, targ
         assert reason or code is grpc.StatusCode.OK
         if took_s < MAX_SECONDS:
             return
+        await asyncio.sleep(PAUSE_S)  # others may have the processor for a while
     raise AssertionError(f"takes {took_s:.3f} s")
 
 
@@ -114,7 +116,7 @@ async def test_after_all_that_runs_go_through_and_no_process_has_ended(
 
 async def serves_calls(worker: WorkerProcess) -> None:
     async with gateway_side(worker.address, "after") as side:
-        end = await (await side.start("r/after", sampling=fixed(3))).ended()
+        end = await (await side.start("r/after", router_epoch=LAST_EPOCH, sampling=fixed(3))).ended()
     assert end.output_tokens == 3
 
 

@@ -15,6 +15,7 @@ from catenary.v1 import worker_service_pb2 as worker_pb2
 
 MODEL = "slow"
 ENGINE = "noop"
+LAST_EPOCH = 2**64 - 1
 
 
 class Rpc(NamedTuple):
@@ -40,9 +41,12 @@ def offer() -> dispatch_pb2.DispatchCallsRequest:
 
 
 def start() -> worker_pb2.GenerateRequest:
+    """Of the last epochs that there are: a damaged request that names them does not make the others stale."""
     request = worker_pb2.GenerateRequest(gateway_id="fuzz")
-    request.starts.add(call_id="run/a", attempt=1, model=ENGINE, prompt_token_ids=[1, 2], sampling={"max_tokens": 2})
-    request.aborts.add(call_id="run/b", attempt=1, run_epoch=1)
+    epochs = {"run_epoch": LAST_EPOCH, "router_epoch": LAST_EPOCH}
+    sampling = {"max_tokens": 2}
+    request.starts.add(call_id="run/a", attempt=1, model=ENGINE, prompt_token_ids=[1, 2], sampling=sampling, **epochs)
+    request.aborts.add(call_id="run/b", attempt=1, run_epoch=LAST_EPOCH)
     return request
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from catenary.core.profile_grid import EngineBounds
 from catenary.core.profile_session import LEAST_POINTS, ProfileSession
-from catenary.core.profiler import FinishedCall, ProfilerCore
+from catenary.core.profiler import MAX_RECORDS, FinishedCall, ProfilerCore
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import PointKind, ProfileRecord
 from catenary.policy.prediction import Traffic, duration_s
@@ -69,6 +69,14 @@ def test_a_profile_of_other_settings_or_an_older_one_is_not_imported() -> None:
     profiler.adopt(record(10.0))
     assert "as new as this one is known" in profiler.import_problem(record(10.0))
     assert profiler.import_problem(record(11.0)) == ""
+
+
+def test_no_more_keys_are_taken_in_than_the_store_keeps() -> None:
+    profiler = core()
+    for number in range(MAX_RECORDS):
+        profiler.adopt(record(1.0, accelerator=f"card {number}"))
+    assert "1000 profiles are known" in profiler.import_problem(record(2.0, accelerator="another card"))
+    assert profiler.import_problem(record(2.0, accelerator="card 7")) == ""
 
 
 def test_finished_calls_tell_how_far_predictions_are_off() -> None:

@@ -13,6 +13,8 @@ from catenary.policy.prediction import Traffic, duration_s
 
 TRAFFIC_SHARE = 0.02
 NOTABLE = 0.02
+MAX_RECORDS = 1_000
+"""As many keys as the store takes."""
 
 ProfileKey = tuple[str, str, str, str]
 
@@ -93,6 +95,8 @@ class ProfilerCore:
         known_record = self.records.get(_key(profile))
         if known_record is not None and record.measured_unix_s <= known_record.measured_unix_s:
             return f"measure_time: a profile of {profile.model!r} as new as this one is known; nothing to import"
+        if known_record is None and len(self.records) >= MAX_RECORDS:
+            return f"accelerator: {len(self.records)} profiles are known, the bound; start with an empty archive"
         return ""
 
     def _fits(self, profile: EngineProfile, model: str) -> bool:

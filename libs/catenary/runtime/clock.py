@@ -8,9 +8,12 @@ now = time.monotonic
 wall = time.time
 
 
+MAX_REMAINING_US = 1e15
+
+
 def to_remaining_us(at_s: float, now_s: float) -> int:
-    """Microseconds from ``now_s`` to ``at_s``; negative where ``at_s`` is past."""
-    return round((at_s - now_s) * 1e6)
+    """Microseconds from ``now_s`` to ``at_s``; negative where ``at_s`` is past. At most 31 years either way."""
+    return round(max(-MAX_REMAINING_US, min(MAX_REMAINING_US, (at_s - now_s) * 1e6)))
 
 
 def from_remaining_us(remaining_us: int, now_s: float) -> float:

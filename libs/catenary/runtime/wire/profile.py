@@ -22,6 +22,13 @@ from catenary.v1 import profile_pb2 as pb
 
 ORIGINS = ("measured", "emulated", "assumed")
 MAX_FILE_BYTES = 4 << 20
+MAX_NUMBER = 1e6
+"""Of every duration in seconds, factor and relative error."""
+MAX_NAME = 256
+MAX_POINTS = 10_000
+MAX_CURVE_POINTS = 1_000
+MAX_UNIX_S = 253_402_300_799
+"""The end of the year 9999, the last that a Timestamp can hold."""
 PLAIN_FIELDS = tuple(field.name for field in fields(EngineProfile) if field.name != "prefill_curve")
 WIDE_INTEGERS = (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64)
 
@@ -41,14 +48,17 @@ def profile_from_proto(message: pb.Profile) -> EngineProfile:
     """Without points, residuals and time; a correction of 0 reads as 1.
 
     Raises:
-        ProfileError: a number is negative or not finite, the model is empty, or the origin is unknown.
+        ProfileError: a number is negative or over MAX_NUMBER, the model is empty, a name is too long, or the origin
+            is unknown.
     """
     values = {name: getattr(message, name) for name in PLAIN_FIELDS}
     values["correction"] = values["correction"] or 1.0
     values["origin"] = values["origin"] or "measured"
     for name, value in values.items():
-        if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
-            raise ProfileError(f"{name}: {value} must be finite and not negative")
+        if isinstance(value, float):
+            _check_number(name, value)
+        if isinstance(value, str) and len(value) > MAX_NAME:
+            raise ProfileError(f"{name}: has {len(value)} characters, over {MAX_NAME}")
     if not values["model"]:
         raise ProfileError("model: is empty; give the name of the model that was measured")
     if values["origin"] not in ORIGINS:
@@ -57,9 +67,13 @@ def profile_from_proto(message: pb.Profile) -> EngineProfile:
 
 
 def _curve(message: pb.Profile) -> PrefillCurve:
+    if len(message.prefill_curve) > MAX_CURVE_POINTS:
+        raise ProfileError(f"prefill_curve: has {len(message.prefill_curve)} points, over {MAX_CURVE_POINTS}")
     curve = tuple((cost.tokens, cost.seconds) for cost in message.prefill_curve)
-    if not all(math.isfinite(n) and math.isfinite(seconds) and seconds >= 0 for n, seconds in curve):
-        raise ProfileError("prefill_curve: every number must be finite and not negative")
+    for n, seconds in curve:
+        _check_number("prefill_curve.seconds", seconds)
+        if not math.isfinite(n):
+            raise ProfileError(f"prefill_curve.tokens: {n} must be finite")
     if any(later[0] <= earlier[0] for earlier, later in pairwise(((0.0, 0.0), *curve))):
         raise ProfileError("prefill_curve: tokens must rise from point to point, the first above 0")
     return curve
@@ -79,16 +93,28 @@ def record_to_proto(record: ProfileRecord) -> pb.Profile:
 
 
 def record_from_proto(message: pb.Profile) -> ProfileRecord:
-    """Raises ProfileError as profile_from_proto does, and for a point of unknown kind."""
+    """Raises ProfileError as profile_from_proto does, and for points, errors or a time that cannot be."""
+    if len(message.points) > MAX_POINTS:
+        raise ProfileError(f"points: there are {len(message.points)}, over {MAX_POINTS}")
+    for name in ("residual_median", "residual_p95", "online_error"):
+        _check_number(name, getattr(message, name))
+    measured = message.measure_time
+    if not (0 <= measured.seconds <= MAX_UNIX_S and 0 <= measured.nanos < 1_000_000_000):
+        raise ProfileError(f"measure_time: {measured.seconds} s, {measured.nanos} ns is no time from 1970 to 9999")
     return ProfileRecord(
         profile_from_proto(message),
         tuple(_point_from_proto(point) for point in message.points),
         message.residual_median,
         message.residual_p95,
-        message.measure_time.ToMicroseconds() / 1e6,
+        measured.ToMicroseconds() / 1e6,
         message.online_error,
         message.online_calls,
     )
+
+
+def _check_number(name: str, value: float) -> None:
+    if not 0 <= value <= MAX_NUMBER:
+        raise ProfileError(f"{name}: {value} must be finite, not negative and at most {MAX_NUMBER:g}")
 
 
 def _point_to_proto(point: ProfilePoint) -> pb.ProfilePoint:
@@ -109,7 +135,9 @@ def _point_from_proto(message: pb.ProfilePoint) -> ProfilePoint:
     try:
         kind = PointKind(message.kind)
     except ValueError:
-        raise ProfileError(f"points.kind: {message.kind!r} is none of {', '.join(PointKind)}") from None
+        raise ProfileError(f"points.kind: {message.kind[:MAX_NAME]!r} is none of {', '.join(PointKind)}") from None
+    for name in ("measured_s", "fitted_s"):
+        _check_number(f"points.{name}", getattr(message, name))
     point = GridPoint(kind, message.prompt_tokens, message.output_tokens, message.batch)
     return ProfilePoint(point, message.measured_s, message.repeats, message.fitted_s, message.steps or 1)
 
