@@ -21,7 +21,7 @@ from typing import Any
 from cluster import wait_ready, worker_address
 from overhead_clients import Clients
 from overhead_engines import SERVE_PORT, children, engine_settings, serve_ready, start_in_process
-from overhead_ways import TOKENS, Timed, in_process, through_worker
+from overhead_ways import TOKENS, Asked, Timed, in_process, through_worker
 from prompts import Prompts
 from rows import print_table, write_rows
 
@@ -31,7 +31,7 @@ from catenary.runtime.rpc import channel
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 330.0
 SHOWN = ("tokens_per_s", "ttft_ms", "ttft_median_ms", "ttft_min_ms", "tpot_ms", "ready_ms", "gateway_first_ms")
-Way = Callable[[list[str]], Awaitable[list[Timed]]]
+Way = Callable[[list[Asked]], Awaitable[list[Timed]]]
 
 
 def figures(way: str, count: int, number: int, calls: list[Timed]) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def measure(args: argparse.Namespace, ways: dict[str, Way], prompts: Promp
     for count in args.sequences:
         for number in range(args.rounds + 1):
             for way in args.ways:
-                calls = await ways[way]([prompts.text(TOKENS) for _ in range(count)])
+                calls = await ways[way]([Asked(prompts.text(TOKENS)) for _ in range(count)])
                 if number:
                     rows.append(figures(way, count, number, calls))
         write_rows(args.out / "overhead.jsonl", rows)
@@ -101,10 +101,10 @@ async def overhead(args: argparse.Namespace) -> None:
         print(f"all engines ready after {time.monotonic() - began:.0f} s", flush=True)
         async with channel(worker_address(plan, config)) as connection:
             ways: dict[str, Way] = {
-                "in-process": lambda texts: in_process(llm, texts),
-                "worker": lambda texts: through_worker(connection, model, len(texts)),
-                "catenary": lambda texts: clients.round("catenary", config.gateway.address, model, texts),
-                "serve": lambda texts: clients.round("serve", f"127.0.0.1:{SERVE_PORT}", model, texts),
+                "in-process": lambda asked: in_process(llm, asked),
+                "worker": lambda asked: through_worker(connection, model, len(asked)),
+                "catenary": lambda asked: clients.round("catenary", config.gateway.address, model, asked),
+                "serve": lambda asked: clients.round("serve", f"127.0.0.1:{SERVE_PORT}", model, asked),
             }
             rows = await measure(args, ways, Prompts(folder, seed=31))
         if llm is not None:

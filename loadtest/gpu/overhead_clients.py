@@ -7,25 +7,25 @@ import multiprocessing
 from dataclasses import astuple
 from typing import Any
 
-from overhead_ways import Timed, through_catenary, through_serve
+from overhead_ways import Asked, Timed, through_catenary, through_serve
 
 CLIENTS = 4
 
 
 def client_process(pipe: Any, barrier: Any) -> None:
-    """Takes (way, address, model, texts) until None; answers with the calls' times."""
+    """Takes (way, address, model, calls) until None; answers with the calls' times."""
     asyncio.run(_client(pipe, barrier))
 
 
 async def _client(pipe: Any, barrier: Any) -> None:
     while (work := await asyncio.to_thread(pipe.recv)) is not None:
-        way, address, model, texts = work
+        way, address, model, asked = work
 
         async def go() -> None:
             await asyncio.to_thread(barrier.wait)
 
         drive = through_catenary if way == "catenary" else through_serve
-        found = await drive(address, model, texts, go())
+        found = await drive(address, model, asked, go())
         pipe.send([astuple(one) for one in found])
 
 
@@ -43,11 +43,12 @@ class Clients:
         for process in self._processes:
             process.start()
 
-    async def round(self, way: str, address: str, model: str, texts: list[str]) -> list[Timed]:
+    async def round(self, way: str, address: str, model: str, asked: list[Asked]) -> list[Timed]:
+        """The calls' times, in their order."""
         for number, pipe in enumerate(self._pipes):
-            pipe.send((way, address, model, texts[number::CLIENTS]))
+            pipe.send((way, address, model, asked[number::CLIENTS]))
         answers = await asyncio.gather(*(asyncio.to_thread(pipe.recv) for pipe in self._pipes))
-        return [Timed(*one) for answer in answers for one in answer]
+        return [Timed(*answers[n % CLIENTS][n // CLIENTS]) for n in range(len(asked))]
 
     def close(self) -> None:
         for pipe in self._pipes:

@@ -21,6 +21,15 @@ TOKENS = 128
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One call to send: ``at_s`` seconds after the round's begin, at Catenary under ``run_id`` where that is given."""
+
+    text: str
+    at_s: float = 0.0
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Timed:
     """One call; points of time.monotonic(). By the gateway, seconds from the submission: when it was ready and had its
     first token."""
@@ -33,11 +42,12 @@ class Timed:
     gateway_first_s: float = 0.0
 
 
-async def through_catenary(address: str, model: str, texts: list[str], go: Awaitable[None]) -> list[Timed]:
+async def through_catenary(address: str, model: str, asked: list[Asked], go: Awaitable[None]) -> list[Timed]:
     spec = resolve(one_call(model, TOKENS))
 
-    async def call(stub: Any, text: str) -> Timed:
-        request = submit_request(spec, "", {"text": text}, {"tokens": True})
+    async def call(stub: Any, one: Asked) -> Timed:
+        request = submit_request(spec, one.run_id, {"text": one.text}, {"tokens": True})
+        await asyncio.sleep(one.at_s)
         submit, first, tokens, ready_s, ttft_s = time.monotonic(), 0.0, 0, 0.0, 0.0
         async for response in stub.SubmitWorkflow(request):
             for event in response.events:
@@ -52,13 +62,14 @@ async def through_catenary(address: str, model: str, texts: list[str], go: Await
         stub = rpc.GatewayServiceStub(connection)
         await connection.channel_ready()
         await go
-        return list(await asyncio.gather(*(call(stub, text) for text in texts)))
+        return list(await asyncio.gather(*(call(stub, one) for one in asked)))
 
 
-async def through_serve(address: str, model: str, texts: list[str], go: Awaitable[None]) -> list[Timed]:
-    async def call(session: aiohttp.ClientSession, text: str) -> Timed:
-        body = {"model": model, "prompt": text, "max_tokens": TOKENS, "min_tokens": TOKENS, "ignore_eos": True,
+async def through_serve(address: str, model: str, asked: list[Asked], go: Awaitable[None]) -> list[Timed]:
+    async def call(session: aiohttp.ClientSession, one: Asked) -> Timed:
+        body = {"model": model, "prompt": one.text, "max_tokens": TOKENS, "min_tokens": TOKENS, "ignore_eos": True,
                 "temperature": 0, "stream": True, "stream_options": {"include_usage": True}}  # fmt: skip
+        await asyncio.sleep(one.at_s)
         submit, first, tokens = time.monotonic(), 0.0, 0
         async with session.post(f"http://{address}/v1/completions", json=body) as response:
             response.raise_for_status()
@@ -75,7 +86,7 @@ async def through_serve(address: str, model: str, texts: list[str], go: Awaitabl
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=300)) as session:
         await go
-        return list(await asyncio.gather(*(call(session, text) for text in texts)))
+        return list(await asyncio.gather(*(call(session, one) for one in asked)))
 
 
 async def through_worker(connection: Any, model: str, count: int) -> list[Timed]:
@@ -87,7 +98,12 @@ async def through_worker(connection: Any, model: str, count: int) -> list[Timed]
     ]
 
 
-async def in_process(llm: Any, texts: list[str]) -> list[Timed]:
+async def in_process(llm: Any, asked: list[Asked]) -> list[Timed]:
+    return [timed for timed, _ in await in_process_marked(llm, asked)]
+
+
+async def in_process_marked(llm: Any, asked: list[Asked]) -> list[tuple[Timed, Any]]:
+    """With the engine's own times of each call (vLLM's RequestStateStats)."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -95,11 +111,13 @@ async def in_process(llm: Any, texts: list[str]) -> list[Timed]:
         max_tokens=TOKENS, min_tokens=TOKENS, ignore_eos=True, temperature=0, output_kind=RequestOutputKind.DELTA
     )
 
-    async def call(number: int, text: str) -> Timed:
-        submit, first, tokens = time.monotonic(), 0.0, 0
-        async for output in llm.generate(text, sampling, f"{submit}-{number}"):
+    async def call(number: int, one: Asked) -> tuple[Timed, Any]:
+        await asyncio.sleep(one.at_s)
+        submit, first, tokens, times = time.monotonic(), 0.0, 0, None
+        async for output in llm.generate(one.text, sampling, f"{submit}-{number}"):
             first = first or time.monotonic()
+            times = times or output.metrics
             tokens += len(output.outputs[0].token_ids)
-        return Timed(submit, first, time.monotonic(), tokens)
+        return Timed(submit, first, time.monotonic(), tokens), times
 
-    return list(await asyncio.gather(*(call(number, text) for number, text in enumerate(texts))))
+    return list(await asyncio.gather(*(call(number, one) for number, one in enumerate(asked))))
