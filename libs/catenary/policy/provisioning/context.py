@@ -11,13 +11,11 @@ from catenary.policy.prediction import Traffic
 
 @dataclass(frozen=True, slots=True)
 class ActionTimes:
-    """How long it takes to put an engine to sleep, to wake it, to start it where none is loaded, and to start it where
-    the weights are on the node already."""
+    """How long it takes to put an engine to sleep, to wake it, and to start it where none is loaded."""
 
     sleep_s: float = 0.0
     wake_s: float = 0.0
     start_s: float = 0.0
-    prefetched_start_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
