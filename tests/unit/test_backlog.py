@@ -19,7 +19,7 @@ def call(work_s: float = 1.0) -> PathCall:
 
 
 def demand_of(runs: int, deadline: float = 5.0) -> Demand:
-    demand = Demand(1.0)
+    demand = Demand(1.0, expect_s=4.0)
     for number in range(runs):
         demand.follow(f"run-{number}", deadline, [call()], 0.0)
     return demand
@@ -43,7 +43,7 @@ def test_a_run_is_crowded_out_by_what_another_gateway_has_admitted() -> None:
 
 
 def test_a_dear_run_with_time_is_crowded_out_by_runs_that_are_expected() -> None:
-    demand = Demand(1.0)
+    demand = Demand(1.0, expect_s=4.0)
     for number in range(8):
         demand.follow(f"cheap-{number}", 3.0 + number / 2, [call(0.6)], number / 2)
         demand.arrived(f"cheap-{number}", number / 2)
@@ -69,7 +69,7 @@ def test_a_backlog_travels_unchanged() -> None:
 
 
 def test_what_a_run_asks_of_a_model_later_counts_while_an_engine_has_its_first_call() -> None:
-    demand = Demand(1.0)
+    demand = Demand(1.0, expect_s=4.0)
     demand.follow("chain", 9.0, [PathCall("a", ("b",), Span(1.0), 1.0, "m", 1.0), call(2.0)], 0.0)
     demand.follow("map", 9.0, [PathCall("a", (), Span(1.0), 1.0, "m", 3.0, calls=3)], 0.0)
     for run_id in ("chain", "map"):

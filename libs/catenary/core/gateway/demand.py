@@ -43,7 +43,7 @@ class Demand:
     arrived yet will ask for.
     """
 
-    def __init__(self, margin: float, expect_s: float = 4.0, ttl_s: float = 2.0) -> None:
+    def __init__(self, margin: float, expect_s: float, ttl_s: float = 2.0) -> None:
         self.waves = Waves()
         self.expected = Expected(expect_s)
         self._margin = margin
@@ -104,11 +104,11 @@ class Demand:
         have arrived and those that are expected; None: all can, as all can where less is expected than engines can do.
         """
         for model, own, pool in self._contended(run_id, pools):
-            expected = self.expected.claims(model, now)
-            asked_s = sum(claim.work_s for claim in chain(expected, self._of_peers(model, now)))
+            expected, of_peers = self.expected.claims(model, now), self._of_peers(model, now)
+            asked_s = sum(claim.work_s for claim in chain(expected, of_peers))
             if asked_s < CALM * pool.num_replicas * self.expected.horizon_s:
                 continue
-            kept = keep([*own, *expected, *self._others(run_id, model, now)], pool.num_replicas, now)
+            kept = keep([*own, *expected, *self._of_others(run_id, model), *of_peers], pool.num_replicas, now)
             if sum(claim.name == run_id for claim in kept) < len(own):
                 return model
         return None
@@ -116,7 +116,8 @@ class Demand:
     def turned_away(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
         """The first pool that has no room for this run, which is not admitted yet; None: all have."""
         for model, own, pool in self._contended(run_id, pools):
-            if not has_room(own, self._others(run_id, model, now), pool.num_replicas, now):
+            others = self._of_others(run_id, model) + self._of_peers(model, now)
+            if not has_room(own, others, pool.num_replicas, now):
                 return model
         return None
 
@@ -129,9 +130,9 @@ class Demand:
             if run_id in waiting and pool is not None and pool.num_replicas and pool.is_contended:
                 yield model, [claim for claim, _ in waiting[run_id]], pool
 
-    def _others(self, run_id: str, model: str, now: float) -> list[Claim]:
-        own = [claim for name, waiting in self._by_model[model].items() if name != run_id for claim, _ in waiting]
-        return own + self._of_peers(model, now)
+    def _of_others(self, run_id: str, model: str) -> list[Claim]:
+        """This gateway's other runs."""
+        return [claim for name, waiting in self._by_model[model].items() if name != run_id for claim, _ in waiting]
 
     def buckets(self, now: float) -> tuple[BacklogBucket, ...]:
         """This gateway's own demand for the others, at most ``NUM_BUCKETS`` per pool and standing."""
