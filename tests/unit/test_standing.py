@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from catenary.policy.ordering.standing import OVERDRAWN, WINDOW_RUNS, ErrorBudgets, Standing, TenantShares
+from catenary.model.backlog import WorkflowEnds
+from catenary.policy.ordering.standing import (
+    MAX_KEYS,
+    MAX_TOLD,
+    OVERDRAWN,
+    WINDOW_RUNS,
+    ErrorBudgets,
+    Standing,
+    TenantShares,
+)
 from catenary.policy.ordering.triage import Claim, keep, room_s
 from catenary.policy.span import Span
 
@@ -70,6 +79,25 @@ def test_an_error_budget_counts_what_other_gateways_saw() -> None:
     assert budgets.left("t", "w", 0.9) == pytest.approx(0.49, abs=0.02)
     budgets.heard("gateway-1", ())
     assert budgets.left("t", "w", 0.9) == 1.0
+
+
+def test_other_gateways_are_told_of_the_workflows_that_missed_most() -> None:
+    budgets = ErrorBudgets()
+    for index in range(MAX_TOLD + 1):
+        budgets.observe("", f"missed-{index:03}", met=False)
+    for _ in range(2):
+        budgets.observe("", "twice", met=False)
+    told = budgets.told()
+    assert told[0] == WorkflowEnds("", "twice", ended=2, missed=2)
+    assert [end.workflow for end in told[1:]] == [f"missed-{index:03}" for index in range(MAX_TOLD - 1)]
+
+
+def test_what_ended_least_lately_is_forgotten_first() -> None:
+    budgets = ErrorBudgets()
+    for index in range(MAX_KEYS + 1):
+        budgets.observe("", f"workflow-{index}", met=False)
+    assert budgets.left("", "workflow-0", 0.9) == 1.0
+    assert budgets.left("", "workflow-1", 0.9) < 1.0
 
 
 def test_a_tenant_alone_is_never_over_its_share() -> None:

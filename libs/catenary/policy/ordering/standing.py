@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from math import exp
 
 from catenary.model.backlog import WorkflowEnds
@@ -32,6 +33,9 @@ class Standing:
 
 EQUAL = Standing()
 
+_Rank = tuple[int, int, tuple[str, str]]
+"""(-missed, -ended, key): the least is told first."""
+
 
 class ErrorBudgets:
     """Rule: of a window of the last 256 ends of a (tenant, workflow), ``1 - attainment`` may miss.
@@ -43,23 +47,24 @@ class ErrorBudgets:
 
     def __init__(self) -> None:
         self._ends: OrderedDict[tuple[str, str], deque[bool]] = OrderedDict()
-        self._missed: dict[tuple[str, str], int] = {}
+        self._ranks: dict[tuple[str, str], _Rank] = {}
         self._elsewhere: dict[str, Mapping[tuple[str, str], WorkflowEnds]] = {}
 
     def observe(self, tenant: str, workflow: str, *, met: bool) -> None:
         key = (tenant, workflow)
         ends = self._ends.setdefault(key, deque(maxlen=WINDOW_RUNS))
         ends.append(met)
-        self._missed[key] = len(ends) - sum(ends)
+        self._ranks[key] = (sum(ends) - len(ends), -len(ends), key)
         self._ends.move_to_end(key)
         if len(self._ends) > MAX_KEYS:
             dropped, _ = self._ends.popitem(last=False)
-            del self._missed[dropped]
+            del self._ranks[dropped]
 
     def left(self, tenant: str, workflow: str, attainment: float) -> float:
         """The part that is left, 0..1, as if the runs missing from a full window had all been in time."""
         key = (tenant, workflow)
-        ended, missed = len(self._ends.get(key, ())), self._missed.get(key, 0)
+        rank = self._ranks.get(key)
+        missed, ended = (-rank[0], -rank[1]) if rank else (0, 0)
         for told in self._elsewhere.values():
             if (other := told.get(key)) is not None:
                 ended, missed = ended + other.ended, missed + other.missed
@@ -73,9 +78,8 @@ class ErrorBudgets:
 
     def told(self) -> tuple[WorkflowEnds, ...]:
         """For the other gateways: at most 256, those with most misses."""
-        every = [WorkflowEnds(*key, len(ends), self._missed[key]) for key, ends in self._ends.items()]
-        every.sort(key=lambda end: (-end.missed, -end.ended, end.tenant, end.workflow))
-        return tuple(every[:MAX_TOLD])
+        worst = nsmallest(MAX_TOLD, self._ranks.values())
+        return tuple(WorkflowEnds(*key, -ended, -missed) for missed, ended, key in worst)
 
 
 class TenantShares:
