@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -74,24 +73,17 @@ class ParseGuard(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(self._unary(handler), parse, handler.response_serializer)
 
     def _stream(self, handler: Any) -> Any:
-        writes = inspect.iscoroutinefunction(handler.unary_stream)
-
         async def behave(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             if isinstance(request, _Unparsed):
                 await self._refuse(context, request.problem)
-            if writes:
-                await handler.unary_stream(request, context)
-                return
-            async for response in handler.unary_stream(request, context):
-                await context.write(response)
+            await _respond(handler.unary_stream(request, context), context)
 
         return behave
 
     def _both(self, handler: Any) -> Any:
         async def behave(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> None:
             parsed = _Parsed(requests)
-            async for response in handler.stream_stream(parsed, context):
-                await context.write(response)
+            await _respond(handler.stream_stream(parsed, context), context)
             if parsed.problem:
                 await self._refuse(context, parsed.problem)
 
@@ -104,3 +96,14 @@ class ParseGuard(grpc.aio.ServerInterceptor):
             return await handler.unary_unary(request, context)
 
         return behave
+
+
+async def _respond(
+    responses: AsyncIterator[Any] | Awaitable[None], context: grpc.aio.ServicerContext[Any, Any]
+) -> None:
+    """gRPC takes both kinds of methods: those that yield their responses, and those that write them to the context."""
+    if isinstance(responses, AsyncIterator):
+        async for response in responses:
+            await context.write(response)
+    else:
+        await responses
