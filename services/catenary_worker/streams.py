@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from catenary.runtime.bell import Bell
+from catenary.runtime.bell import Bell, delta_gap_s
 from catenary.v1 import worker_service_pb2 as pb
 
 MAX_WAITING_DELTAS = 100_000
-LEAST_GAP_S, MOST_GAP_S = 0.001, 0.03
-GAP_PER_CALL_S = 0.0002
-FREE_CALLS = 16
 
 
 class GatewayStream:
     """The outgoing half of one Generate stream: an async iterator of messages, one reader.
 
     The first delta of a call, the first one after a pause and every end leave in their loop turn. Deltas of a call that
-    wait together are one: what a delta costs on its way is nearly the same for any number of tokens, so the more calls
-    there are, the longer the others wait for each other, for ``MOST_GAP_S`` at most.
+    wait together are one, and the more calls there are, the longer the others wait for each other.
     A reader so slow that ``MAX_WAITING_DELTAS`` deltas wait ends the stream; its calls are then aborted.
     """
 
@@ -32,7 +28,7 @@ class GatewayStream:
         self._num_pending = 0
         self._latest: dict[str, pb.CallDelta] = {}
         self._num_calls = 0
-        self._bell = Bell(LEAST_GAP_S)
+        self._bell = Bell(delta_gap_s(0))
 
     @property
     def num_calls(self) -> int:
@@ -41,7 +37,7 @@ class GatewayStream:
     @num_calls.setter
     def num_calls(self, count: int) -> None:
         self._num_calls = count
-        self._bell.gap_s = min(MOST_GAP_S, max(LEAST_GAP_S, (count - FREE_CALLS) * GAP_PER_CALL_S))
+        self._bell.gap_s = delta_gap_s(count)
 
     def delta(
         self, call_id: str, attempt: int, offset: int, token_ids: Sequence[int], text: str, is_first: bool = False

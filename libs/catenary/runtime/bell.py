@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-_GAP_PER_CALL_S = 60e-6
-_MAX_GAP_S = 0.004
+_GAP_PER_CALL_S, _MAX_GAP_S = 60e-6, 0.004
+_MIN_DELTA_GAP_S, _MAX_DELTA_GAP_S = 0.001, 0.03
+_DELTA_GAP_PER_CALL_S, _CALLS_AT_LEAST_GAP = 0.0002, 16
 
 
 def crowd_gap_s(num_calls: int) -> float:
-    """Seconds between messages of a stream with ``num_calls`` calls under way: next to none for one, 1 ms for 16, and
-    never more than 4 ms."""
+    """Seconds between messages that carry calls and decisions, with ``num_calls`` calls under way: next to none for
+    one, 1 ms for 16, and never more than 4 ms, for an engine may be idle meanwhile."""
     return min(_MAX_GAP_S, _GAP_PER_CALL_S * num_calls)
+
+
+def delta_gap_s(num_calls: int) -> float:
+    """Seconds between messages that carry token deltas of ``num_calls`` calls: 1 ms up to 16 calls, 30 ms at most. What
+    a delta costs on its way is nearly the same for any number of tokens, and no engine waits for it."""
+    return min(_MAX_DELTA_GAP_S, max(_MIN_DELTA_GAP_S, (num_calls - _CALLS_AT_LEAST_GAP) * _DELTA_GAP_PER_CALL_S))
 
 
 class Bell:
