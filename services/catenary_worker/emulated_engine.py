@@ -16,6 +16,7 @@ from catenary.runtime.clock import now
 from catenary.runtime.word_tokenizer import asks_for_mark, requested_crash, requested_output_tokens, word_id
 from catenary.simulation.engine import EngineModel
 from catenary.simulation.sequence import FinishedCall
+from catenary.simulation.sharing import SharedAccelerator
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 
 MARK = "mark"
@@ -50,7 +51,9 @@ class EmulatedEngine:
     ``#crash=5`` in a prompt ends the engine behind the call's fifth token, whichever attempt it is.
     """
 
-    def __init__(self, settings: EmulatedSettings) -> None:
+    def __init__(self, settings: EmulatedSettings, accelerator: Card | None = None) -> None:
+        """``accelerator``: the one that it shares with other engines of its worker."""
+        self._accelerator: Card = accelerator or SharedAccelerator()
         self._settings = settings
         self._model = EngineModel(settings.profile, settings.chunk_tokens)
         self._live: dict[int, _Live] = {}
@@ -65,6 +68,11 @@ class EmulatedEngine:
         profile = self._settings.profile
         await asyncio.sleep(profile.start_s)
         return EngineFacts(self._settings.max_model_len, profile.weights_bytes, profile.kv_capacity_tokens)
+
+    def slow_down(self, factor: float) -> None:
+        """From now on all takes ``factor`` times the profile's time."""
+        self._model.slow_down(factor, now())
+        self._rearm()
 
     def submit(self, call: EngineCall) -> None:
         length, reason = self._output_length(call)
@@ -102,6 +110,8 @@ class EmulatedEngine:
     async def stop(self) -> None:
         for handle in list(self._live):
             self.abort(handle)
+        for engine, factor in self._accelerator.leave(self):
+            engine.slow_down(factor)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -148,6 +158,12 @@ class EmulatedEngine:
         )
 
     def _arm(self) -> None:
+        loss = self._settings.profile.sharing_loss
+        for engine, factor in self._accelerator.note(self, loss, self._model.is_busy):
+            engine.slow_down(factor)
+        self._rearm()
+
+    def _rearm(self) -> None:
         """One timer, at the end of the current iteration."""
         at = self._model.next_step(now())
         if at == self._armed_for and at is not None:
@@ -170,6 +186,9 @@ class EmulatedEngine:
     def _drawn_length(self, call_id: str) -> int:
         draw = random.Random(zlib.crc32(call_id.encode()) ^ self._settings.seed)
         return max(1, round(draw.lognormvariate(math.log(self._settings.output_tokens), OUTPUT_SIGMA)))
+
+
+Card = SharedAccelerator[EmulatedEngine]
 
 
 class _Words:

@@ -11,7 +11,7 @@ from catenary.model.profile import EngineProfile
 from catenary.runtime.config import Config, EngineKind, ModelConfig, WorkerConfig
 from catenary.runtime.models import ModelSourceError, hold_source
 from catenary_worker.accelerator import Accelerator
-from catenary_worker.emulated_engine import EmulatedEngine, EmulatedSettings
+from catenary_worker.emulated_engine import Card, EmulatedEngine, EmulatedSettings
 from catenary_worker.engine import Engine
 from catenary_worker.engine_processes import EngineProcesses
 from catenary_worker.engine_runner import CommandRefused
@@ -39,6 +39,7 @@ class EngineFactory:
         self._cache_max_bytes = round(config.cache_max_gib * _GIB)
         self._start_times = StartTimes(self._cache_dir / "start_times", accelerator.name)
         self._processes = EngineProcesses()
+        self._emulated = Card()
 
     async def open(self) -> None:
         if any(self._config.models[model].engine is EngineKind.VLLM for model in self._worker.models):
@@ -53,11 +54,12 @@ class EngineFactory:
     def make(self, name: str) -> Engine:
         model, profile = self._config.models[name], self._profiles[name]
         if model.engine is EngineKind.EMULATED:
-            return EmulatedEngine(EmulatedSettings(profile, model.max_model_len, model.default_output_tokens))
+            settings = EmulatedSettings(profile, model.max_model_len, model.default_output_tokens)
+            return EmulatedEngine(settings, self._emulated)
         from catenary_worker.vllm_engine import VllmEngine
         from catenary_worker.vllm_settings import VllmSettings
 
-        settings = VllmSettings(
+        vllm_settings = VllmSettings(
             model=name,
             config=model,
             worker=self._worker,
@@ -66,7 +68,7 @@ class EngineFactory:
             otlp_endpoint=self._config.telemetry.otlp_endpoint,
             cache_max_bytes=self._cache_max_bytes,
         )
-        return VllmEngine(settings, self._processes, self._start_times, self._accelerator)
+        return VllmEngine(vllm_settings, self._processes, self._start_times, self._accelerator)
 
     async def prefetch(self, name: str) -> int:
         """Bytes of the model's weights once they are on this node's disk and, where they fit, in its page cache.
@@ -98,6 +100,7 @@ class EngineFactory:
             start_s=(self._start_times.last(name) if is_vllm else 0.0) or profile.start_s,
             sleep_s=profile.sleep_s,
             wake_s=profile.wake_s,
+            awake_bytes=profile.awake_bytes,
         )
 
     def _needed_bytes(self, profile: EngineProfile) -> int:
@@ -105,8 +108,7 @@ class EngineFactory:
         if self._accelerator.is_cpu:
             cache = round(self._worker.kv_cache_gib * _GIB)
             return profile.weights_bytes + cache if profile.weights_bytes else 0
-        cache = profile.kv_bytes_per_token * profile.kv_capacity_tokens
-        return profile.peak_bytes or (profile.weights_bytes + cache if profile.weights_bytes and cache else 0)
+        return profile.awake_bytes
 
 
 def _vllm_version() -> str:

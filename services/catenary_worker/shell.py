@@ -197,7 +197,14 @@ class WorkerService:
             accelerator=self._accelerator.name,
             memory_total_bytes=self._accelerator.total_bytes,
             num_accelerators=self._worker.num_accelerators,
+            memory_budget_bytes=self._budget_bytes(),
         )
+
+    def _budget_bytes(self) -> int:
+        """What awake engines may take together; 0: not known. A machine's memory is no accelerator's."""
+        total = 0 if self._accelerator.is_cpu else self._accelerator.total_bytes
+        given = round(self._worker.memory_gib * (1 << 30))
+        return min(given, total) if given and total else given or total
 
     async def _profiles(self) -> dict[str, EngineProfile]:
         """The stored ones where the store answers; else those of the files."""

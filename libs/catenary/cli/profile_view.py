@@ -67,6 +67,8 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
     ):
         if seconds:
             yield label, f"{seconds:.2f} s"
+    if profile.sharing_loss:
+        yield "slower by, for each busy neighbour", f"{profile.sharing_loss:.0%}"
     for label, size in (("weights", profile.weights_bytes), ("peak memory", profile.peak_bytes)):
         if size:
             yield label, f"{size / GIB:.2f} GiB"

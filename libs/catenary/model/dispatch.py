@@ -57,7 +57,8 @@ class Resident:
 @dataclass(slots=True)
 class ReplicaLoad:
     """What a routing policy sees of one replica. ``prefixes`` holds hashes of prompt blocks sent there; ``num_foreign``
-    counts the calls that a former router placed."""
+    counts the calls that a former router placed; ``slowness``: how many times as long it takes lately as it would with
+    its accelerator alone."""
 
     worker_id: str
     address: str
@@ -67,10 +68,16 @@ class ReplicaLoad:
     residents: dict[str, Resident] = field(default_factory=dict)
     prefixes: dict[int, None] = field(default_factory=dict)
     num_foreign: int = 0
+    slowness: float = 1.0
 
     @property
     def num_placed(self) -> int:
         return len(self.residents) + self.num_foreign
+
+    @property
+    def burden(self) -> float:
+        """Calls placed; with one more, a slower replica counts as if it had more."""
+        return self.num_placed + (self.num_placed + 1) * (self.slowness - 1.0)
 
     @property
     def free_seats(self) -> int:

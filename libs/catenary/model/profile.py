@@ -23,6 +23,9 @@ class EngineProfile:
     ``overhead_s`` is spent once per call outside the iterations; ``submit_s`` passes between two calls that come at
     once, before the engine sees the second.
     Zero sizes mean unknown (or, for ``kv_capacity_tokens``, not bounded).
+
+    ``sharing_loss``: the share of its time by which an engine is slower for each other one that is busy on its
+    accelerator; 0: not measured.
     """
 
     model: str
@@ -51,6 +54,13 @@ class EngineProfile:
     settings_digest: str = ""
     submit_s: float = 0.0
     prefill_curve: PrefillCurve = ()
+    sharing_loss: float = 0.0
+
+    @property
+    def awake_bytes(self) -> int:
+        """What the engine takes of its accelerator's memory while it is awake; 0: unknown."""
+        cache = self.kv_bytes_per_token * self.kv_capacity_tokens
+        return self.peak_bytes or (self.weights_bytes + cache if self.weights_bytes and cache else 0)
 
     def prefill_s(self, prompt_tokens: float) -> float:
         """What one prompt adds to the iteration that computes it alone."""

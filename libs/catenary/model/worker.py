@@ -37,7 +37,7 @@ class ResidentCall:
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
-    ``ready_in_s`` is set while it wakes."""
+    ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown."""
 
     model: str
     state: ReplicaState
@@ -59,6 +59,7 @@ class Replica:
     load_progress: float = 0.0
     memory_bytes: int = 0
     ready_in_s: float = 0.0
+    awake_bytes: int = 0
 
     @property
     def takes_calls(self) -> bool:
@@ -67,7 +68,8 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One worker process. ``incarnation`` rises with each start, ``sequence`` with each snapshot of it."""
+    """One worker process. ``incarnation`` rises with each start, ``sequence`` with each snapshot of it.
+    ``memory_budget_bytes``: what engines that are awake may take together; 0: not known."""
 
     worker_id: str
     address: str
@@ -79,3 +81,4 @@ class Worker:
     memory_free_bytes: int = 0
     num_accelerators: int = 1
     sequence: int = 0
+    memory_budget_bytes: int = 0

@@ -73,6 +73,11 @@ class EngineModel:
         return self._waiting.num_waiting
 
     @property
+    def is_busy(self) -> bool:
+        """It has calls and is not paused."""
+        return self._paused_s is None and bool(self._live)
+
+    @property
     def kv_cache_usage(self) -> float:
         """Share of the KV cache in use, 0..1; 0 where it is not bounded."""
         return (self._context + self._segment.decoding * self._segment.done) / self._kv_capacity

@@ -17,14 +17,18 @@ from catenary.simulation.replica import SimReplica
 from catenary.simulation.scenario import Scenario
 from catenary.simulation.worker import Reply, SimWorker
 
+GIB = 1 << 30
+
 
 def true_profiles(scenario: Scenario) -> dict[str, EngineProfile]:
     """How the engines behave."""
-    shaping = {"lookahead", "default_output_tokens", "believed_factor"}
+    shaping = {"lookahead", "default_output_tokens", "believed_factor", "memory_gib"}
     times = {"sleep_s": scenario.sleep_s, "wake_s": scenario.wake_s}
     common = {name: value for name, value in times.items() if value is not None}
     return {
-        name: EngineProfile(name, **section.model_dump(exclude=shaping) | common)
+        name: EngineProfile(
+            name, peak_bytes=round(section.memory_gib * GIB), **section.model_dump(exclude=shaping) | common
+        )
         for name, section in scenario.models.items()
     }
 
@@ -70,5 +74,8 @@ def make_workers(
             for model in ([first] if first else []) + others
         ]
         offset_s = network.offset_s(name)
-        workers[name] = SimWorker(name, replicas, network.heap, jobs, reply(name), offset_s, asleep=not first)
+        budget_bytes = round(scenario.accelerator_memory_gib * GIB)
+        workers[name] = SimWorker(
+            name, replicas, network.heap, jobs, reply(name), offset_s, asleep=not first, budget_bytes=budget_bytes
+        )
     return workers

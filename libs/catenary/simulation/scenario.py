@@ -34,7 +34,7 @@ class Section(BaseModel):
 
 class ModelSection(Section):
     """An engine's iteration model (see catenary.model.profile) and how the pool uses it. ``believed_factor``: what
-    the cores take its times to be, relative to the truth."""
+    the cores take its times to be, relative to the truth. ``memory_gib``: of the accelerator's, while awake."""
 
     prefill_base_s: Seconds = 0.005
     prefill_token_s: Seconds = 0.0001
@@ -52,6 +52,8 @@ class ModelSection(Section):
     sleep_s: Seconds = 0.4
     wake_s: Seconds = 0.5
     believed_factor: float = Field(default=1.0, gt=0, le=10)
+    memory_gib: float = Field(default=0.0, ge=0, le=100_000)
+    sharing_loss: float = Field(default=0.0, ge=0, le=100)
 
 
 class Lengths(Section):
@@ -146,6 +148,7 @@ class ProvisionerSection(Section):
     idle_release_s: Seconds = 0.0
     target_calls: float = Field(default=8.0, gt=0, le=4096)
     attainment: float = Field(default=0.95, gt=0, lt=1)
+    awake_together: int = Field(default=1, ge=1, le=64)
     models: dict[str, ModelBounds] = Field(default_factory=dict)
 
     def settings(self) -> PlanSettings:
@@ -157,14 +160,16 @@ class ProvisionerSection(Section):
 
 class Scenario(Section):
     """``replicas``: engines per model awake at first, one worker and one accelerator each. ``accelerators`` of 0: each
-    keeps its model. Otherwise there are so many, every model resident on each, one awake at a time. ``sleep_s`` and
-    ``wake_s`` hold for all models."""
+    keeps its model. Otherwise there are so many, every model resident on each; more than one awake at a time only where
+    ``provisioner.awake_together`` allows it and they fit into ``accelerator_memory_gib``. ``sleep_s`` and ``wake_s``
+    hold for all models."""
 
     name: str
     workflow: dict[str, Any]
     models: dict[str, ModelSection]
     replicas: dict[str, Annotated[int, Field(ge=0, le=1000)]]
     accelerators: int = Field(default=0, ge=0, le=1000)
+    accelerator_memory_gib: float = Field(default=0.0, ge=0, le=100_000)
     sleep_s: Seconds | None = None
     wake_s: Seconds | None = None
     provisioner: ProvisionerSection = Field(default_factory=ProvisionerSection)

@@ -22,13 +22,16 @@ from catenary.simulation.engine import EngineModel
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
 from catenary.simulation.replica import HeldCall, SimCalls, SimReplica
+from catenary.simulation.sharing import SharedAccelerator
 
 Reply = Callable[[str, Sequence[GatewayEvent]], None]
 
 
 class SimWorker:
     """``reply`` carries events to a gateway. ``jobs`` holds the truth that engines alone may read. ``on_change`` hears
-    of each change of a replica. The first of ``replicas`` begins awake unless ``asleep``, the others asleep."""
+    of each change of a replica. The first of ``replicas`` begins awake unless ``asleep``, the others asleep. Engines
+    that are busy together slow each other by their profiles' ``sharing_loss``; what is awake fits into
+    ``budget_bytes`` (0: not bounded)."""
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class SimWorker:
         reply: Reply,
         offset_s: float = 0.0,
         asleep: bool = False,
+        budget_bytes: int = 0,
     ) -> None:
         self.worker_id = worker_id
         self.address = f"{worker_id}:1"
@@ -54,6 +58,8 @@ class SimWorker:
         self._offset_s = offset_s
         self._handles = 0
         self._done: dict[int, Callable[[str], None]] = {}
+        self._budget_bytes = budget_bytes
+        self._card = SharedAccelerator[str]()
         self.engines = self._keeper(asleep)
 
     def _keeper(self, asleep: bool) -> EngineKeeper:
@@ -65,10 +71,11 @@ class SimWorker:
                 0,
                 sleep_s=replica.profile.sleep_s,
                 wake_s=replica.profile.wake_s,
+                awake_bytes=replica.profile.awake_bytes,
             )
             for replica in self.replicas.values()
         ]
-        keeper = EngineKeeper(settings, SimCalls(self.replicas))
+        keeper = EngineKeeper(settings, SimCalls(self.replicas), self._budget_bytes)
         for number, (model, record) in enumerate(keeper.records.items()):
             is_awake = number == 0 and not asleep
             record.change(ReplicaState.AWAKE if is_awake else ReplicaState.ASLEEP)
@@ -125,6 +132,7 @@ class SimWorker:
                 case SleepEngine():
                     self._count(action.model, awake=False)
                     self.replicas[action.model].engine.pause(self._heap.now)
+                    self._share(self.replicas[action.model])
                     self._heap.after(self.replicas[action.model].profile.sleep_s, self._slept, action.model)
                 case WakeEngine():
                     self._count(action.model, awake=True)
@@ -154,6 +162,7 @@ class SimWorker:
                     continue
                 del replica.held[call_id]
                 finished = replica.engine.abort(call_id, self._heap.now)
+                self._share(replica)
                 done = finished.output_tokens if finished is not None else 0
                 tokens = held.tokens_until(held.start.offset + done)
                 ended = CallEnded(
@@ -169,9 +178,19 @@ class SimWorker:
         if self.alive:
             replica = self.replicas[model]
             replica.engine.slow_down(factor, self._heap.now)
-            self._watch(replica)
+            self._arm(replica)
+
+    def _share(self, replica: SimReplica) -> None:
+        """The engine may have become busy or idle."""
+        engine = replica.engine
+        for model, factor in self._card.note(replica.model, replica.profile.sharing_loss, engine.is_busy):
+            self.slow_down(model, factor)
 
     def _watch(self, replica: SimReplica) -> None:
+        self._share(replica)
+        self._arm(replica)
+
+    def _arm(self, replica: SimReplica) -> None:
         due = replica.engine.next_event(self._heap.now)
         if due is not None and due != replica.next_at:
             replica.next_at = due
@@ -185,7 +204,10 @@ class SimWorker:
         self._watch(replica)
 
     def _collect(self, replica: SimReplica, now: float) -> None:
-        for finished in replica.engine.advance(now).finished:
+        result = replica.engine.advance(now)
+        if result.finished:
+            self._share(replica)
+        for finished in result.finished:
             held = replica.held.pop(str(finished.call_id), None)
             if held is None:
                 continue
@@ -201,7 +223,14 @@ class SimWorker:
             self._collect(replica, now)
         self._sequence += 1
         shown = tuple(self._shown(replica) for replica in self.replicas.values())
-        return Worker(self.worker_id, self.address, self.incarnation, shown, sequence=self._sequence)
+        return Worker(
+            self.worker_id,
+            self.address,
+            self.incarnation,
+            shown,
+            sequence=self._sequence,
+            memory_budget_bytes=self._budget_bytes,
+        )
 
     def _shown(self, replica: SimReplica) -> Replica:
         return replace(
@@ -240,6 +269,7 @@ class SimWorker:
         self._sequence = 0
         for replica in self.replicas.values():
             replica.engine = EngineModel(replica.profile)
+        self._card = SharedAccelerator[str]()
         self.engines = self._keeper(asleep=False)
 
     def set_state(self, state: ReplicaState) -> None:

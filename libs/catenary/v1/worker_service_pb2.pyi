@@ -166,7 +166,7 @@ class ResidentCall(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., router_epoch: _Optional[int] = ..., output_tokens: _Optional[int] = ..., running: _Optional[bool] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
 class ReplicaSnapshot(_message.Message):
-    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s")
+    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s", "awake_bytes")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +187,7 @@ class ReplicaSnapshot(_message.Message):
     LOAD_PROGRESS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     READY_IN_S_FIELD_NUMBER: _ClassVar[int]
+    AWAKE_BYTES_FIELD_NUMBER: _ClassVar[int]
     model: str
     state: ReplicaState
     generation: int
@@ -207,10 +208,11 @@ class ReplicaSnapshot(_message.Message):
     load_progress: float
     memory_bytes: int
     ready_in_s: float
-    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ...) -> None: ...
+    awake_bytes: int
+    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., awake_bytes: _Optional[int] = ...) -> None: ...
 
 class WorkerSnapshot(_message.Message):
-    __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence")
+    __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence", "memory_budget_bytes")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +223,7 @@ class WorkerSnapshot(_message.Message):
     MEMORY_FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     NUM_ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     address: str
     incarnation: int
@@ -231,7 +234,8 @@ class WorkerSnapshot(_message.Message):
     memory_free_bytes: int
     num_accelerators: int
     sequence: int
-    def __init__(self, worker_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[int] = ..., accelerator: _Optional[str] = ..., replicas: _Optional[_Iterable[_Union[ReplicaSnapshot, _Mapping]]] = ..., draining: _Optional[bool] = ..., memory_total_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., num_accelerators: _Optional[int] = ..., sequence: _Optional[int] = ...) -> None: ...
+    memory_budget_bytes: int
+    def __init__(self, worker_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[int] = ..., accelerator: _Optional[str] = ..., replicas: _Optional[_Iterable[_Union[ReplicaSnapshot, _Mapping]]] = ..., draining: _Optional[bool] = ..., memory_total_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., num_accelerators: _Optional[int] = ..., sequence: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ...) -> None: ...
 
 class WatchSnapshotsRequest(_message.Message):
     __slots__ = ("watcher_id", "router_epoch")

@@ -129,7 +129,8 @@ class Forecaster:
         output = self.output(run, call)
         known = run.known_prompts.get(call.name)
         prompt = self.prompt_tokens(run.workflow, call.name, run.input_tokens) if known is None else known
-        span, work_s = self.span(model, prompt, output), engine_work_s(self.profiles[model], prompt, output.mean)
+        span = self.span(model, prompt, output)
+        work_s = engine_work_s(self.profiles[model], prompt, output.mean) * self.traffic(model).interference
         left = 1
         if call.for_each is not None:
             left = self._items_left(run, call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catenary.core.provisioner.outlook import Outlook
 from catenary.core.provisioner.steady import Steadiness
@@ -30,14 +30,21 @@ class Step:
 
 @dataclass(slots=True)
 class _Place:
-    """One worker. ``target``: the model to be awake, "" for none, None where nothing was decided yet."""
+    """One worker. ``targets``: the models to be awake, None where nothing was decided yet; ``ready_at``: when."""
 
-    target: str | None = None
-    ready_at: float = 0.0
+    targets: tuple[str, ...] | None = None
+    ready_at: dict[str, float] = field(default_factory=dict)
     moved_at: float = -1e9
     idle_since: float | None = None
     step_since: float | None = None
     mode: SleepMode = SleepMode.DRAIN
+
+    def take(self, move: Move, now: float) -> None:
+        kept = tuple(model for model in self.targets or () if model != move.before)
+        self.targets = (*kept, move.after) if move.after else kept
+        self.ready_at = {model: at for model, at in self.ready_at.items() if model in kept}
+        self.ready_at[move.after] = now + move.takes_s
+        self.mode = move.mode
 
 
 class Allocator:
@@ -64,7 +71,7 @@ class Allocator:
         absent = [
             Accelerator(name, startable=tuple(models))
             for name, models in (released or {}).items()
-            if not (place := self._places.get(name)) or not place.target
+            if not (place := self._places.get(name)) or not place.targets
         ]
         accelerators = (*present, *absent)
         barred = frozenset((y, x) for (x, y), at in self._switched.items() if now - at < self._settings.dwell_s)
@@ -76,7 +83,7 @@ class Allocator:
         begun += [move for move in self._releases(present) if move.worker_id not in moved]
         for move in begun:
             place = self._places.setdefault(move.worker_id, _Place())
-            place.target, place.ready_at, place.mode = move.after, now + move.takes_s, move.mode
+            place.take(move, now)
             if move.kind is MoveKind.SWITCH:
                 place.moved_at = self._switched[move.before, move.after] = now
                 self.num_switches += 1
@@ -87,7 +94,7 @@ class Allocator:
         after_s = self._settings.idle_release_s
         if after_s <= 0:
             return
-        loaded = Counter(model for a in accelerators for model in (*a.asleep, a.awake))
+        loaded = Counter(model for a in accelerators for model in (*a.asleep, a.awake, *a.beside))
         for accelerator in accelerators:
             if accelerator.awake or accelerator.idle_s < after_s or not accelerator.movable:
                 continue
@@ -100,7 +107,7 @@ class Allocator:
 
     def starved(self, workers: Iterable[Worker], now: float) -> bool:
         """Calls wait for a model that is neither awake nor on its way."""
-        awake = {accelerator.awake for accelerator in (self._accelerator(worker, now) for worker in workers)}
+        awake = {model for worker in workers for model, _ in self._accelerator(worker, now).engines}
         return any(
             model not in awake and (pool.num_queued or any(ready_in_s <= 0 for ready_in_s, _ in pool.waves))
             for model, pool in self.outlook.pools(now).items()
@@ -109,11 +116,11 @@ class Allocator:
     def step(self, worker: Worker, now: float) -> Step | None:
         """What to do next on the worker on its way to its target; None while it does something, or is there."""
         place = self._place(worker)
-        if place.target is None or worker.draining or any(replica.reserved for replica in worker.replicas):
+        if place.targets is None or worker.draining or any(replica.reserved for replica in worker.replicas):
             return None
         if place.step_since is not None and now - place.step_since < COMMAND_TIMEOUT_S:
             return None
-        step = _next_step(worker.replicas, place.target, place.mode)
+        step = _next_step(worker.replicas, place.targets, place.mode)
         place.step_since = now if step is not None else None
         return step
 
@@ -129,45 +136,51 @@ class Allocator:
         """By model, seconds until the first replica on its way takes calls."""
         found: dict[str, float] = {}
         for worker in workers:
-            accelerator = self._accelerator(worker, now)
-            if accelerator.awake and accelerator.ready_in_s > 0:
-                known = found.get(accelerator.awake, accelerator.ready_in_s)
-                found[accelerator.awake] = min(known, accelerator.ready_in_s)
+            for model, ready_in_s in self._accelerator(worker, now).engines:
+                if ready_in_s > 0:
+                    found[model] = min(found.get(model, ready_in_s), ready_in_s)
         return found
 
     def _place(self, worker: Worker) -> _Place:
         place = self._places.get(worker.worker_id)
         if place is None:
             place = self._places[worker.worker_id] = _Place()
-        if place.target is None:
+        if place.targets is None:
             awake = [replica.model for replica in worker.replicas if replica.state is ReplicaState.AWAKE]
             if not any(_comes_up(replica) for replica in worker.replicas):
-                place.target = awake[0] if awake else ""
+                place.targets = tuple(awake[: self._settings.awake_together])
         return place
 
     def _accelerator(self, worker: Worker, now: float) -> Accelerator:
         place = self._place(worker)
         replicas = worker.replicas
-        awake = place.target or ""
-        there = any(r.model == awake and r.state is ReplicaState.AWAKE for r in replicas)
-        others = any(r.model != awake and r.state in IN_ENGINE for r in replicas)
-        settled = not others and (there or not awake)
-        if awake:
+        targets = place.targets or ()
+        there = {r.model for r in replicas if r.model in targets and r.state is ReplicaState.AWAKE}
+        others = any(r.model not in targets and r.state in IN_ENGINE for r in replicas)
+        settled = not others and len(there) == len(targets)
+        engines = {
+            model: 0.0 if model in there else max(ALMOST_S, place.ready_at.get(model, 0.0) - now) for model in targets
+        }
+        awake = targets[0] if targets else ""
+        if targets:
             place.idle_since = None
         elif place.idle_since is None:
             place.idle_since = now
         return Accelerator(
             worker_id=worker.worker_id,
             awake=awake,
-            ready_in_s=0.0 if there else max(ALMOST_S, place.ready_at - now),
-            asleep=tuple(r.model for r in replicas if r.state is ReplicaState.ASLEEP and r.model != awake),
-            startable=tuple(r.model for r in replicas if r.state is ReplicaState.DEAD and r.model != awake),
+            ready_in_s=engines.pop(awake, ALMOST_S),
+            asleep=tuple(r.model for r in replicas if r.state is ReplicaState.ASLEEP and r.model not in targets),
+            startable=tuple(r.model for r in replicas if r.state is ReplicaState.DEAD and r.model not in targets),
             frozen={r.model: calls for r in replicas if r.state is ReplicaState.ASLEEP and (calls := _num_calls(r))},
             num_calls=sum(_num_calls(r) for r in replicas if r.state is not ReplicaState.ASLEEP),
             movable=settled and place.step_since is None and not any(r.reserved for r in replicas),
             still_s=now - place.moved_at,
             idle_s=0.0 if place.idle_since is None else now - place.idle_since,
             size=worker.num_accelerators,
+            beside=engines,
+            memory_bytes=worker.memory_budget_bytes,
+            needs={r.model: r.awake_bytes for r in replicas},
         )
 
 
@@ -180,17 +193,17 @@ def _comes_up(replica: Replica) -> bool:
     return replica.state is ReplicaState.LOADING or (replica.state is ReplicaState.DEAD and not replica.error)
 
 
-def _next_step(replicas: Iterable[Replica], target: str, mode: SleepMode) -> Step | None:
-    """Others go to sleep first; then the target wakes, or is loaded where no engine of it is."""
+def _next_step(replicas: Iterable[Replica], targets: Sequence[str], mode: SleepMode) -> Step | None:
+    """Others go to sleep first; then a target wakes, or is loaded where no engine of it is."""
     replicas = tuple(replicas)
     for replica in replicas:
-        if replica.model != target and replica.state is ReplicaState.AWAKE:
+        if replica.model not in targets and replica.state is ReplicaState.AWAKE:
             return Step("sleep", replica.model, replica.generation, mode)
     if any(replica.state in (ReplicaState.DRAINING, ReplicaState.LOADING) for replica in replicas):
         return None
     for replica in replicas:
-        if replica.model == target and replica.state is ReplicaState.ASLEEP:
+        if replica.model in targets and replica.state is ReplicaState.ASLEEP:
             return Step("wake", replica.model, replica.generation)
-        if replica.model == target and replica.state is ReplicaState.DEAD:
+        if replica.model in targets and replica.state is ReplicaState.DEAD:
             return Step("load", replica.model, replica.generation)
     return None

@@ -74,7 +74,6 @@ class Outlook:
         traffic = Traffic(
             ask.prompt / ask.calls if ask.calls else state.mean_prompt_tokens,
             _output_tokens(ask, state),
-            state.interference,
         )
         return PoolOutlook(
             model=model,

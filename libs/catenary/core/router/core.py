@@ -139,10 +139,13 @@ class RouterCore:
         for model, pool in self.pools.items():
             if model not in shown and pool.knows(worker.worker_id):
                 self._gone(pool.drop_worker(worker.worker_id))
+        num_busy = sum(replica.num_running > 0 for replica in worker.replicas)
         for replica in worker.replicas:
             held = self.pools.get(replica.model)
             if held is not None:
                 self._gone(held.update(worker, replica, now))
+                if replica.takes_calls:
+                    held.share(worker.worker_id, num_busy - (replica.num_running > 0))
                 actions += self._schedule(held, now)
         return actions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from catenary.core.router.absences import Absences
 from catenary.core.router.queue import CallQueue
@@ -23,6 +24,7 @@ from catenary.policy.prediction import (
 from catenary.policy.span import Z90, ZERO, Span
 
 SMOOTHING = 0.05
+SHARING_SMOOTHING = 0.2
 
 
 class Pool:
@@ -105,6 +107,16 @@ class Pool:
             old.mean_output + SMOOTHING * (output_tokens - old.mean_output),
             old.interference,
         )
+
+    def share(self, worker_id: str, num_busy_beside: int) -> None:
+        """The replica takes calls and so many other engines are busy on its accelerator: what that costs by the
+        profile, smoothed."""
+        load, slowness = self.replicas[worker_id], 1.0 + self.profile.sharing_loss * num_busy_beside
+        if load.slowness == slowness == self.traffic.interference:
+            return
+        load.slowness += SHARING_SMOOTHING * (slowness - load.slowness)
+        mean = sum(replica.slowness for replica in self.replicas.values()) / len(self.replicas)
+        self.traffic = replace(self.traffic, interference=mean)
 
     def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
@@ -197,7 +209,7 @@ class Pool:
 
     def claim(self, call: QueuedCall, key: float) -> Claim:
         """What a waiting call asks of the pool."""
-        work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean)
+        work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean) * self.traffic.interference
         standing = Standing(call.over_share, call.error_budget)
         if call.latest_finish == NEVER:
             return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key, standing)

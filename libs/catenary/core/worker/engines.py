@@ -18,11 +18,10 @@ from catenary.core.worker.events import (
     WakeEngine,
     WorkerAction,
 )
+from catenary.core.worker.memory import gib, too_large
 from catenary.core.worker.replica import Job, JobKind, JobQueue, ReplicaRecord
 from catenary.model.outcome import FinishReason
 from catenary.model.worker import ReplicaState, SleepMode
-
-_GIB = 1 << 30
 
 
 class EngineCalls(Protocol):
@@ -42,7 +41,9 @@ class EngineCalls(Protocol):
 class EngineKeeper:
     """The replicas' states. Each method takes one event and returns what to do."""
 
-    def __init__(self, replicas: Iterable[ReplicaSettings], calls: EngineCalls) -> None:
+    def __init__(self, replicas: Iterable[ReplicaSettings], calls: EngineCalls, budget_bytes: int = 0) -> None:
+        """``budget_bytes``: what engines that are awake may take of the accelerator together; 0: not bounded here."""
+        self.budget_bytes = budget_bytes
         self.records = {settings.model: ReplicaRecord(settings) for settings in replicas}
         self.draining = False
         self._calls = calls
@@ -60,7 +61,7 @@ class EngineKeeper:
             return [CommandDone(command_id, f"model {model!r}: the worker is going away and loads nothing")]
         needed = record.settings.needed_bytes
         if needed and free_bytes and needed > free_bytes:
-            error = f"model {model!r} needs {_gib(needed)}; {_gib(free_bytes)} of {_gib(total_bytes)} are free"
+            error = f"model {model!r} needs {gib(needed)}; {gib(free_bytes)} of {gib(total_bytes)} are free"
             record.change(ReplicaState.DEAD, error)
             return [CommandDone(command_id, error), SnapshotChanged()]
         record.change(ReplicaState.LOADING)
@@ -106,6 +107,9 @@ class EngineKeeper:
             return [cancelled, CommandDone(command_id, ""), SnapshotChanged()]
         if record.state is not ReplicaState.ASLEEP:
             return [CommandDone(command_id, f"model {model!r} is {record.state}; only an ASLEEP one can be woken")]
+        refusal = too_large(record, self.records.values(), self._jobs, self.budget_bytes)
+        if refusal:
+            return [CommandDone(command_id, refusal)]
         self._jobs.put(Job(JobKind.WAKE, model, command_id))
         return self._pump(now)
 
@@ -239,7 +243,3 @@ class EngineKeeper:
         if generation and generation != record.generation:
             return f"model {model!r} is at generation {record.generation} ({record.state}), not {generation}"
         return record
-
-
-def _gib(num_bytes: int) -> str:
-    return f"{num_bytes / _GIB:.1f} GiB"

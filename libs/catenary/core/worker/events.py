@@ -9,7 +9,8 @@ from catenary.model.outcome import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSettings:
-    """Of one configured model. Zero means unknown; ``start_s``, ``sleep_s``, ``wake_s``: what these should take."""
+    """Of one configured model. Zero means unknown; ``start_s``, ``sleep_s``, ``wake_s``: what these should take;
+    ``needed_bytes``: what a start needs; ``awake_bytes``: what its engine holds of the accelerator while awake."""
 
     model: str
     max_num_seqs: int
@@ -20,6 +21,7 @@ class ReplicaSettings:
     start_s: float = 0.0
     sleep_s: float = 0.0
     wake_s: float = 0.0
+    awake_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ class ReplicaRecord:
     after_drain: Job | None = None  # what follows once its calls have ended
 
     @property
+    def awake_bytes(self) -> int:
+        """As the profile says, or as its start was seen to take."""
+        return self.settings.awake_bytes or self.facts.memory_bytes
+
+    @property
     def max_model_len(self) -> int:
         return self.facts.max_model_len or self.settings.max_model_len
 
@@ -83,6 +88,7 @@ class ReplicaRecord:
             load_progress=self._load_progress(now),
             memory_bytes=facts.memory_bytes,
             ready_in_s=0.0 if self.wakes_at is None else max(SOON_S, self.wakes_at - now),
+            awake_bytes=self.awake_bytes,
         )
 
     def _load_progress(self, now: float) -> float:

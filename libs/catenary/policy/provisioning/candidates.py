@@ -9,6 +9,7 @@ from catenary.policy.prediction import duration_s
 from catenary.policy.provisioning.context import Accelerator, PlanContext, PoolOutlook
 from catenary.policy.provisioning.decision import Move, MoveKind
 from catenary.policy.provisioning.misses import Capacity
+from catenary.policy.provisioning.sharing import fits
 
 DRAIN_PATIENCE = 2.0
 """Running calls may hold a switch up for so many times what it takes by itself."""
@@ -18,8 +19,9 @@ def capacity_of(accelerators: Iterable[Accelerator], models: Iterable[str]) -> d
     """By model, when each of its replicas takes calls."""
     ready: dict[str, list[float]] = {model: [] for model in models}
     for accelerator in accelerators:
-        if accelerator.awake in ready:
-            ready[accelerator.awake].append(accelerator.ready_in_s)
+        for model, ready_in_s in accelerator.engines:
+            if model in ready:
+                ready[model].append(ready_in_s)
     return {model: tuple(sorted(times)) for model, times in ready.items()}
 
 
@@ -34,22 +36,23 @@ def after(capacity: Capacity, move: Move) -> dict[str, tuple[float, ...]]:
 
 
 def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Iterator[Move]:
-    """One move of each kind: where it wakes most frozen calls, then where fewest calls run, then by worker id."""
-    seen: set[tuple[str, str, str]] = set()
+    """One move of each kind and neighbourhood: where it wakes most frozen calls, then where fewest calls run, then by
+    worker id."""
+    seen: set[tuple[object, ...]] = set()
     awake = sum(accelerator.size for accelerator in accelerators if accelerator.awake)
     counts = {name: len(ready) for name, ready in capacity_of(accelerators, context.pools).items()}
     possible = [(a, move) for a in accelerators if a.movable for move in _moves(context, a)]
     possible.sort(key=lambda pair: (-pair[0].frozen.get(pair[1].after, 0), pair[0].num_calls, pair[0].worker_id))
     for accelerator, move in possible:
-        if move.key in seen:
+        if (move.key, move.beside) in seen:
             continue
         if move.after and counts[move.after] >= context.pools[move.after].bounds.max_awake:
             continue
         if move.before and counts.get(move.before, 1) <= _least(context, move.before):
             continue
-        if not move.before and awake + accelerator.size > context.settings.budget:
+        if not accelerator.awake and awake + accelerator.size > context.settings.budget:
             continue
-        seen.add(move.key)
+        seen.add((move.key, move.beside))
         yield move
 
 
@@ -63,28 +66,43 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
             if model in context.pools and not accelerator.asleep:
                 yield Move(MoveKind.START, name, "", model, takes_s=context.pools[model].times.start_s)
         return
-    if accelerator.ready_in_s > 0:
+    if any(ready_in_s > 0 for _, ready_in_s in accelerator.engines):
         return
-    undo_s = context.pools[awake].times.wake_s if awake in context.pools else 0.0
-    yield Move(MoveKind.SLEEP, name, awake, "", undo_s=undo_s)
+    models = tuple(model for model, _ in accelerator.engines)
+    for model in models:
+        undo_s = context.pools[model].times.wake_s if model in context.pools else 0.0
+        yield Move(MoveKind.SLEEP, name, model, "", undo_s=undo_s, beside=_without(models, model))
+    if len(models) < context.settings.awake_together:
+        for model in accelerator.asleep:
+            if model in context.pools and fits(accelerator, (*models, model)):
+                wake_s = context.pools[model].times.wake_s
+                yield Move(MoveKind.JOIN, name, "", model, takes_s=wake_s, beside=models)
     if accelerator.still_s < context.settings.dwell_s:
         return
-    for model in accelerator.asleep:
-        if model in context.pools and awake in context.pools and (awake, model) not in context.barred:
-            yield _switch(context, accelerator, model)
+    for before in models:
+        for model in accelerator.asleep:
+            if model in context.pools and before in context.pools and (before, model) not in context.barred:
+                others = _without(models, before)
+                if not others or fits(accelerator, (*others, model)):
+                    yield _switch(context, accelerator, before, model, others)
 
 
-def _switch(context: PlanContext, accelerator: Accelerator, model: str) -> Move:
+def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:
+    return tuple(other for other in models if other != model)
+
+
+def _switch(context: PlanContext, accelerator: Accelerator, name: str, model: str, beside: tuple[str, ...]) -> Move:
     """Running calls finish first where that is quick; else they go on elsewhere, or where nobody else is awake here."""
-    before = context.pools[accelerator.awake]
+    before = context.pools[name]
     takes_s = before.times.sleep_s + context.pools[model].times.wake_s
     end_s = drain_s(before) if accelerator.num_calls else 0.0
-    others = any(a.awake == before.model and a is not accelerator for a in context.accelerators)
+    others = any(before.model in (a.awake, *a.beside) for a in context.accelerators if a is not accelerator)
     if end_s <= DRAIN_PATIENCE * takes_s:
         mode, takes_s = SleepMode.DRAIN, takes_s + end_s
     else:
         mode = SleepMode.REPLAY if others else SleepMode.FREEZE
-    return Move(MoveKind.SWITCH, accelerator.worker_id, before.model, model, takes_s=takes_s, mode=mode)
+    worker_id = accelerator.worker_id
+    return Move(MoveKind.SWITCH, worker_id, before.model, model, takes_s=takes_s, mode=mode, beside=beside)
 
 
 def drain_s(pool: PoolOutlook) -> float:

@@ -33,7 +33,9 @@ class Accelerator:
     """One worker's accelerator set. ``awake``: the model awake or on its way there, which takes calls in
     ``ready_in_s``; empty: none. ``asleep``: models that can be woken. ``startable``: configured ones without an engine.
     ``frozen``: calls that wait in a model asleep here until it wakes here. ``still_s``: for how long nothing has been
-    changed here. ``idle_s``: for how long nothing has been awake."""
+    changed here. ``idle_s``: for how long nothing has been awake. ``beside``: models awake together with ``awake``,
+    each with its own ``ready_in_s``; ``memory_bytes``: what engines that are awake may take (0: not known), ``needs``:
+    what each takes."""
 
     worker_id: str
     awake: str = ""
@@ -46,6 +48,15 @@ class Accelerator:
     still_s: float = 1e9
     idle_s: float = 0.0
     size: int = 1
+    beside: Mapping[str, float] = field(default_factory=dict)
+    memory_bytes: int = 0
+    needs: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def engines(self) -> tuple[tuple[str, float], ...]:
+        """(model, ready in s) of all that are awake or on their way there."""
+        first = ((self.awake, self.ready_in_s),) if self.awake else ()
+        return (*first, *self.beside.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,8 @@ class PlanSettings:
     switch must look right before it is done. ``dwell_s``: least time between two switches of one accelerator, and until
     a switch may be undone anywhere.
     ``idle_release_s``: an accelerator on which nothing is awake is given back after so long; 0: never.
-    ``target_calls``: calls per replica that `reactive` aims at."""
+    ``target_calls``: calls per replica that `reactive` aims at. ``awake_together``: models that may be awake at a time
+    on one accelerator, where their memory fits."""
 
     budget: int = 1_000_000
     horizon_s: float = 8.0
@@ -96,6 +108,7 @@ class PlanSettings:
     idle_release_s: float = 0.0
     target_calls: float = 8.0
     attainment: float = 0.95
+    awake_together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from catenary.model.worker import SleepMode
 
 class MoveKind(StrEnum):
     """WAKE: a loaded model on an accelerator with nothing awake. START: one that is not loaded. SWITCH: one model to
-    sleep and another awake. SLEEP: nothing awake. RELEASE: engines ended, the accelerator is free."""
+    sleep and another awake. JOIN: a loaded model beside what is awake. SLEEP: one less awake. RELEASE: engines ended,
+    the accelerator is free."""
 
     WAKE = "wake"
     START = "start"
     SWITCH = "switch"
+    JOIN = "join"
     SLEEP = "sleep"
     RELEASE = "release"
 
@@ -23,7 +25,7 @@ class MoveKind(StrEnum):
 class Move:
     """``before`` goes to sleep and ``after`` becomes awake (empty: none). ``misses_avoided``: predicted over the
     horizon. ``takes_s`` until ``after`` takes calls; ``mode``: what becomes of the calls of ``before``;
-    ``undo_s``: how long a sleep takes to be undone."""
+    ``undo_s``: how long a sleep takes to be undone; ``beside``: what else is awake there."""
 
     kind: MoveKind
     worker_id: str
@@ -34,6 +36,7 @@ class Move:
     mode: SleepMode = SleepMode.DRAIN
     reason: str = ""
     undo_s: float = 0.0
+    beside: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -44,6 +47,7 @@ class Move:
         what = {
             MoveKind.WAKE: f"wakes {self.after}",
             MoveKind.START: f"starts {self.after}",
+            MoveKind.JOIN: f"wakes {self.after} beside {', '.join(self.beside)}",
             MoveKind.SWITCH: f"switches from {self.before} to {self.after}",
             MoveKind.SLEEP: f"puts {self.before} to sleep",
             MoveKind.RELEASE: "is released",

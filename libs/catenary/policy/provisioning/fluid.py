@@ -48,13 +48,14 @@ class FluidPool:
         self._wait_s = wait_s
         self._pool = pool
         self._known = self._known_inflow()
-        self._courses: dict[tuple[float, ...], tuple[Course, ...]] = {}
+        self._courses: dict[tuple[tuple[float, ...], float], tuple[Course, ...]] = {}
 
-    def courses(self, ready: tuple[float, ...]) -> tuple[Course, ...]:
-        """One for each node. ``ready``: when each replica takes calls (s from now), in order."""
-        known = self._courses.get(ready)
+    def courses(self, ready: tuple[float, ...], slowness: float = 1.0) -> tuple[Course, ...]:
+        """One for each node. ``ready``: when each replica takes calls (s from now), in order; ``slowness``: how many
+        times as long they take as alone on an accelerator."""
+        known = self._courses.get((ready, slowness))
         if known is None:
-            known = self._courses[ready] = tuple(self._course(ready, z) for z, _ in NODES)
+            known = self._courses[ready, slowness] = tuple(self._course(ready, slowness, z) for z, _ in NODES)
         return known
 
     def _known_inflow(self) -> list[float]:
@@ -72,7 +73,7 @@ class FluidPool:
             return 1.0
         return min(1.0, max(0.0, (t - 0.5 * after) / after))
 
-    def _course(self, ready: Sequence[float], z: float) -> Course:
+    def _course(self, ready: Sequence[float], slowness: float, z: float) -> Course:
         pool, step = self._pool, self._step_s
         spread = 1.0 + z / math.sqrt(max(1.0, pool.rate * MEMORY_S))
         rate = pool.rate * max(0.0, spread)
@@ -83,21 +84,22 @@ class FluidPool:
             engines = sum(1 for at in ready if at <= t)
             inflow = self._known[index] + rate * self._future(t) * step
             num += inflow
-            room = self._room(engines, ready, t)
+            room = self._room(engines, ready, slowness, t)
             dropped = max(0.0, num - max(room, pool.num_running if index == 0 else 0.0))
             num -= dropped
-            stretch.append(self._sojourn_s(num, engines, ready, t) / self._unloaded_s)
+            stretch.append(self._sojourn_s(num, engines, ready, t) * slowness / self._unloaded_s)
             lost.append(min(1.0, dropped / inflow) if inflow > 0 else 0.0)
             if engines:
                 batch = min(self._seats, num / engines)
-                leave = engines * batch / (self._unloaded_s + self._slope_s * max(0.0, batch - 1)) * step
+                taken_s = (self._unloaded_s + self._slope_s * max(0.0, batch - 1)) * slowness
+                leave = engines * batch / taken_s * step
                 num = max(0.0, num - leave)
         return Course(tuple(stretch), tuple(lost))
 
-    def _room(self, engines: int, ready: Sequence[float], t: float) -> float:
+    def _room(self, engines: int, ready: Sequence[float], slowness: float, t: float) -> float:
         """Calls that fit with a bounded wait."""
         coming = sum(1 for at in ready if at <= t + self._wait_s)
-        return self._seats * max(engines, coming) + coming * self._wait_s * self._seats / self._full_s
+        return self._seats * max(engines, coming) + coming * self._wait_s * self._seats / (self._full_s * slowness)
 
     def _sojourn_s(self, num: float, engines: int, ready: Sequence[float], t: float) -> float:
         if not engines:

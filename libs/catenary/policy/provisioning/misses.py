@@ -14,6 +14,8 @@ Capacity = Mapping[str, tuple[float, ...]]
 """By model, when each of its replicas takes calls (s from now), in order."""
 
 WEIGHTS = tuple((node, weight) for node, (_, weight) in enumerate(NODES))
+ALONE: Mapping[str, float] = {}
+"""Slowness by model: every engine has its accelerator alone."""
 MEAN = tuple((node, 1.0) for node, (deviate, _) in enumerate(NODES) if deviate == 0)
 STEPS = 40
 LEAST_STEP_S = 0.2
@@ -41,35 +43,44 @@ class MissForecast:
         self._pools = {pool.model: FluidPool(pool, self._step_s, self._num_steps, wait_s) for pool in pools}
         self._calls = {p.model: p.num_running + p.num_queued + sum(calls for _, calls in p.waves) for p in pools}
         self._workflows = [w for w in context.workflows if w.rate > 0]
-        self._known: dict[tuple[str, tuple[tuple[float, ...] | None, ...]], float] = {}
+        self._known: dict[tuple[object, ...], float] = {}
 
-    def misses(self, capacity: Capacity) -> float:
-        """Runs that miss over the horizon; calls of a model that is awake nowhere are among them."""
+    def misses(self, capacity: Capacity, slowness: Mapping[str, float] = ALONE) -> float:
+        """Runs that miss over the horizon; calls of a model that is awake nowhere are among them. ``slowness``: of
+        models whose replicas share accelerators (see catenary.policy.provisioning.sharing)."""
         stranded = sum(self._calls[model] for model, ready in capacity.items() if not ready)
-        return STRANDED_WEIGHT * stranded + sum(self._once(workflow, capacity) for workflow in self._workflows)
+        return STRANDED_WEIGHT * stranded + sum(self._once(w, capacity, slowness) for w in self._workflows)
 
-    def share(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
+    def share(self, workflow: WorkflowOutlook, capacity: Capacity, slowness: Mapping[str, float] = ALONE) -> float:
         """Part of the workflow's runs that miss, 0..1, where no more arrive than on average and all are like the mean
         one."""
         runs = workflow.rate * self._step_s * self._num_steps
         mean = replace(workflow, ratio_deviation=0.0)
-        return min(1.0, self._of_workflow(mean, capacity, MEAN) / runs) if runs else 0.0
+        return min(1.0, self._of_workflow(mean, capacity, slowness, MEAN) / runs) if runs else 0.0
 
-    def _once(self, workflow: WorkflowOutlook, capacity: Capacity) -> float:
+    def _once(self, workflow: WorkflowOutlook, capacity: Capacity, slowness: Mapping[str, float]) -> float:
         """Most moves change nothing for most workflows."""
-        key = workflow.workflow, tuple(capacity.get(model) for model in workflow.parts)
+        key = workflow.workflow, tuple((capacity.get(model), slowness.get(model)) for model in workflow.parts)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._of_workflow(workflow, capacity)
+            found = self._known[key] = self._of_workflow(workflow, capacity, slowness)
         return found
 
     def _of_workflow(
-        self, workflow: WorkflowOutlook, capacity: Capacity, weights: Sequence[tuple[int, float]] = WEIGHTS
+        self,
+        workflow: WorkflowOutlook,
+        capacity: Capacity,
+        slowness: Mapping[str, float],
+        weights: Sequence[tuple[int, float]] = WEIGHTS,
     ) -> float:
         """``weights``: of the courses to count, by their number."""
         total = 0.0
         stages = [
-            (part, int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s), self._pools[model].courses(ready))
+            (
+                part,
+                int(workflow.after_s.get(model, 0.0) * 1.3 / self._step_s),
+                self._pools[model].courses(ready, slowness.get(model, 1.0)),
+            )
             for model, part in workflow.parts.items()
             if (ready := capacity.get(model)) is not None
         ]
@@ -100,7 +111,7 @@ def _unfrozen(context: PlanContext, pool: PoolOutlook) -> PoolOutlook:
 def _slowest_s(context: PlanContext, model: str) -> float:
     """The quickest way to one more replica of the model takes so long."""
     times = context.pools[model].times
-    if any(model in accelerator.asleep or model == accelerator.awake for accelerator in context.accelerators):
+    if any(model in (*a.asleep, a.awake, *a.beside) for a in context.accelerators):
         return times.sleep_s + times.wake_s
     return times.start_s
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from catenary.policy.provisioning.candidates import candidates, capacity_of
 from catenary.policy.provisioning.context import PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
+from catenary.policy.provisioning.sharing import moved
 
 
 def reactive(context: PlanContext) -> PlanDecision:
@@ -31,12 +32,7 @@ def reactive(context: PlanContext) -> PlanDecision:
         pool = context.pools[model]
         reason = f"{pool.num_running + pool.num_queued:.0f} calls of {model} on {counts[model]} replicas"
         moves.append(replace(move, reason=reason))
-        accelerators = [
-            replace(a, awake=move.after, ready_in_s=move.takes_s, movable=False, still_s=0.0)
-            if a.worker_id == move.worker_id
-            else a
-            for a in accelerators
-        ]
+        accelerators = list(moved(accelerators, move))
     return PlanDecision(tuple(moves))
 
 
@@ -54,7 +50,7 @@ def _grow(possible: list[Move], lacks: dict[str, int]) -> Move | None:
             continue
         if move.kind is MoveKind.SWITCH and lacks[move.before] >= 0:
             continue
-        order = (MoveKind.WAKE, MoveKind.START, MoveKind.SWITCH).index(move.kind)
+        order = (MoveKind.WAKE, MoveKind.JOIN, MoveKind.START, MoveKind.SWITCH).index(move.kind)
         found.append((-lacks[move.after], order, move.after, move))
     return min(found, key=lambda entry: entry[:3])[3] if found else None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from catenary.policy.provisioning.candidates import candidates
 from catenary.policy.provisioning.context import PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
-from catenary.policy.provisioning.misses import Capacity, MissForecast
+from catenary.policy.provisioning.misses import MissForecast
 from catenary.policy.provisioning.worth import LEAST_GAIN, Gain, Situation, Worth
 
 MAX_MOVES = 8
 MAX_TOGETHER = 4
-GROWTH = (MoveKind.WAKE, MoveKind.START)
+GROWTH = (MoveKind.WAKE, MoveKind.START, MoveKind.JOIN)
 
 
 def risk(context: PlanContext) -> PlanDecision:
@@ -35,7 +35,7 @@ def risk(context: PlanContext) -> PlanDecision:
             break
         moves += [gain.move for gain in gains]
         situation = gains[-1].then
-    unmet = _infeasible(context, worth.forecast, situation.capacity)
+    unmet = _infeasible(context, worth.forecast, situation)
     return PlanDecision(tuple(moves), situation.misses, as_is, worth.forecast.horizon_s, unmet)
 
 
@@ -65,12 +65,13 @@ def _together(context: PlanContext, worth: Worth, situation: Situation) -> list[
     return gains[:found]
 
 
-def _infeasible(context: PlanContext, forecast: MissForecast, capacity: Capacity) -> tuple[tuple[str, str], ...]:
+def _infeasible(context: PlanContext, forecast: MissForecast, situation: Situation) -> tuple[tuple[str, str], ...]:
     """Workflows whose target is out of reach with everything awake that the budget allows."""
+    capacity = situation.capacity
     awake = sum(len(ready) for ready in capacity.values())
     found = []
     for workflow in context.workflows:
-        share = forecast.share(workflow, capacity) if workflow.rate > 0 else 0.0
+        share = forecast.share(workflow, capacity, situation.slowness) if workflow.rate > 0 else 0.0
         target = 1.0 - context.settings.attainment
         if share > 2 * target and share > 0.05:
             reason = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catenary.policy.provisioning.candidates import after, capacity_of
 from catenary.policy.provisioning.context import Accelerator, PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind
 from catenary.policy.provisioning.misses import STRANDED_WEIGHT, Capacity, MissForecast
+from catenary.policy.provisioning.sharing import moved, slowness
 
 LEAST_GAIN = 0.2
 SWITCH_SHARE = 0.02
@@ -22,6 +23,7 @@ class Situation:
     accelerators: tuple[Accelerator, ...]
     capacity: Capacity
     misses: float
+    slowness: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +44,37 @@ class Worth:
     def now(self) -> Situation:
         accelerators = self._context.accelerators
         capacity = capacity_of(accelerators, self._context.pools)
-        return Situation(accelerators, capacity, self.forecast.misses(capacity))
+        slow = slowness(self._context.pools, accelerators)
+        return Situation(accelerators, capacity, self.forecast.misses(capacity, slow), slow)
 
     def of(self, move: Move, situation: Situation) -> Gain:
         capacity = after(situation.capacity, move)
-        misses = self.forecast.misses(capacity)
+        accelerators = moved(situation.accelerators, move)
+        slow = slowness(self._context.pools, accelerators)
+        misses = self.forecast.misses(capacity, slow)
         avoided = situation.misses - misses
         gain = avoided - self._context.settings.replica_price * self._awake_s(move)
         gain += self._owed(situation.capacity, move) + STRANDED_WEIGHT * _thawed(situation.accelerators, move)
         reason = f"predicted misses {situation.misses:.1f} -> {misses:.1f} in {self.forecast.horizon_s:.0f} s"
-        then = Situation(_moved(situation.accelerators, move), capacity, misses)
+        then = Situation(accelerators, capacity, misses, slow)
         return Gain(replace(move, misses_avoided=avoided, reason=reason), gain, then)
 
     def allows(self, gain: Gain) -> bool:
         """A sleep only where it costs something to be awake, and where the target is kept without the replica. A switch
-        must avoid more than a fiftieth of the runs: its benefit is a prediction, its cost is certain."""
+        must avoid more than a fiftieth of the runs, and so must a sleep for the sake of what is awake beside: its
+        benefit is a prediction, its cost is certain."""
         settings = self._context.settings
         match gain.move.kind:
-            case MoveKind.SLEEP:
+            case MoveKind.SLEEP if not (gain.move.beside and gain.move.misses_avoided > self._certain):
                 return settings.replica_price > 0 and gain.then.misses <= (1.0 - settings.attainment) * self._runs
             case MoveKind.SWITCH:
-                return gain.runs > max(1.0, SWITCH_SHARE * self._runs)
+                return gain.runs > self._certain
             case _:
                 return True
+
+    @property
+    def _certain(self) -> float:
+        return max(1.0, SWITCH_SHARE * self._runs)
 
     def _awake_s(self, move: Move) -> float:
         """Replica-seconds over the horizon. Those in which a replica wakes do not count: the need that it wakes for
@@ -87,12 +97,3 @@ class Worth:
 def _thawed(accelerators: Sequence[Accelerator], move: Move) -> int:
     """Frozen calls go on only where they were frozen, however many other replicas of their model are awake."""
     return sum(a.frozen.get(move.after, 0) for a in accelerators if a.worker_id == move.worker_id)
-
-
-def _moved(accelerators: Sequence[Accelerator], move: Move) -> tuple[Accelerator, ...]:
-    return tuple(
-        replace(a, awake=move.after, ready_in_s=move.takes_s, movable=False, still_s=0.0)
-        if a.worker_id == move.worker_id
-        else a
-        for a in accelerators
-    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from catenary.model.dispatch import ReplicaLoad
 from catenary.model.profile import EngineProfile
 from catenary.policy.prediction import Traffic
 
@@ -22,6 +23,12 @@ class RoutingContext:
     num_placed_before: int = 0
     patient: bool = False
     harm_bound: float = 0.02
+
+    def traffic_at(self, replica: ReplicaLoad) -> Traffic:
+        """The pool's traffic at this replica's own speed."""
+        if replica.slowness == self.traffic.interference:
+            return self.traffic
+        return replace(self.traffic, interference=replica.slowness)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ LEAST_STEP_S = 1e-9
 def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
     """Expected number of residents that miss their latest finish by the newcomer's prefill and the larger batch, where
     nobody else comes after it. A tenant over its share need not spare others that are."""
-    profile, traffic, now = context.profile, context.traffic, context.now
+    profile, traffic, now = context.profile, context.traffic_at(replica), context.now
     batch = replica.num_placed
     factor = profile.correction * traffic.interference
     quiet_s = max(LEAST_STEP_S, profile.step_s(batch, batch * (traffic.mean_prompt + traffic.mean_output / 2)) * factor)
@@ -45,7 +45,7 @@ def own_chance(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) 
     profile = context.profile
     batch = min(replica.num_placed + 1, replica.max_num_seqs)
     left_s = call.latest_finish - context.now - profile.prefill_s(call.prompt_tokens) * profile.correction
-    tokens = left_s / max(LEAST_STEP_S, loaded_step_s(profile, batch, context.traffic))
+    tokens = left_s / max(LEAST_STEP_S, loaded_step_s(profile, batch, context.traffic_at(replica)))
     return 1.0 if tokens >= call.max_tokens else chance(call.output, 0, tokens)
 
 

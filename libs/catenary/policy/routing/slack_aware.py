@@ -32,7 +32,7 @@ def slack_aware(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: Rout
     best = _keeping_time(call, free, context)
     if best is not None:
         return RoutingDecision(best.worker_id, "keeps every latest finish", expected_finish(call, best, context))
-    urgent = min(free, key=lambda replica: (replica.num_placed, replica.worker_id))
+    urgent = min(free, key=lambda replica: (replica.burden, replica.worker_id))
     return RoutingDecision(urgent.worker_id, "least loaded", expected_finish(call, urgent, context))
 
 
@@ -61,13 +61,13 @@ def _keeping_time(call: QueuedCall, replicas: Sequence[ReplicaLoad], context: Ro
 
 
 def _score(call: QueuedCall, replica: ReplicaLoad) -> float:
-    return PREFIX_WEIGHT * warm_share(call, replica) - replica.num_placed / replica.max_num_seqs
+    return PREFIX_WEIGHT * warm_share(call, replica) - replica.burden / replica.max_num_seqs
 
 
 def expected_finish(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
     """When the call would end there: after the wait for a seat where it takes a lookahead place."""
     batch = min(replica.num_placed + 1, replica.max_num_seqs)
-    duration = duration_s(context.profile, call.prompt_tokens, call.output.q50, batch, context.traffic)
+    duration = duration_s(context.profile, call.prompt_tokens, call.output.q50, batch, context.traffic_at(replica))
     return context.now + seat_wait_s(replica, context.now) + duration
 
 
@@ -84,7 +84,7 @@ def residents_keep_time(call: QueuedCall, replica: ReplicaLoad, context: Routing
     """No resident that is in time now would miss its latest finish by the newcomer's prefill and the larger batch."""
     if replica.free_seats <= 0:
         return True
-    stall, stretch = slowdown(call, replica.num_placed, context)
+    stall, stretch = slowdown(call, replica, context)
     for resident in replica.residents.values():
         limit = resident.call.latest_finish
         finish = resident.expected_finish
@@ -93,11 +93,11 @@ def residents_keep_time(call: QueuedCall, replica: ReplicaLoad, context: Routing
     return True
 
 
-def slowdown(call: QueuedCall, batch: int, context: RoutingContext) -> tuple[float, float]:
+def slowdown(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> tuple[float, float]:
     """What one more call costs those already there: seconds at once, and a share of their remaining time."""
-    profile, traffic = context.profile, context.traffic
+    profile, traffic = context.profile, context.traffic_at(replica)
     stall = profile.prefill_s(call.prompt_tokens) * profile.correction
-    step = loaded_step_s(profile, batch, traffic)
+    step = loaded_step_s(profile, replica.num_placed, traffic)
     added = profile.step_seq_s + profile.step_context_s * (call.prompt_tokens + call.output.q50 / 2)
     return stall, added * profile.correction * traffic.interference / step if step > 0 else 0.0
 

@@ -34,6 +34,9 @@ class ProvisionerConfig(Section):
     """Least time between two switches of one accelerator."""
     idle_release_s: float = Field(default=0.0, ge=0, le=86_400)
     """A worker that the provisioner started and on which nothing is awake is ended after so long; 0: never."""
+    awake_together: int = Field(default=1, ge=1, le=64)
+    """Models that may be awake at a time on one `one_awake` worker, where their profiles' memory fits; "risk" wakes one
+    beside another where that misses less, slowed as the profile's sharing_loss says."""
     target_calls: float = Field(default=8.0, gt=0, le=4096)
     """Calls per replica that "reactive" aims at."""
     cluster: Literal["local", "static", "ray"] = "local"

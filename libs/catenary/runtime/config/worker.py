@@ -37,6 +37,9 @@ class WorkerConfig(Section):
 
     one_awake: bool = False
     """One of its models is awake at a time, at first the first: the others sleep once they are loaded."""
+    memory_gib: float = Field(default=0.0, ge=0, le=100_000)
+    """Accelerator memory that its awake engines may take together; 0: all of it (on CPU and without a figure: not
+    known, so that one is awake at a time)."""
 
     @model_validator(mode="after")
     def _device_names_each_accelerator(self) -> WorkerConfig:
