@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 import pytest
@@ -245,7 +246,7 @@ async def test_after_all_that_runs_go_through(stub: rpc.GatewayServiceStub) -> N
     assert {events[-1].run_finished.outcome for events in results} == {run_pb2.OUTCOME_SUCCEEDED}
 
 
-async def send(connection: grpc.aio.Channel, method: str, content: bytes) -> tuple[grpc.StatusCode, str]:
+async def send(connection: Any, method: str, content: bytes) -> tuple[grpc.StatusCode, str]:
     """The status and reason that the bytes get; a stream is left after its first message."""
     try:
         if method in ("SubmitWorkflow", "WatchRun"):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ async def provisioner() -> AsyncIterator[SmallProvisioner]:
 
 
 @pytest.fixture(scope="module")
-def store_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = EmbeddedStore(tmp_path_factory.mktemp("store"), 64)
     yield store.start()
     store.stop()
@@ -54,12 +54,13 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 
 @pytest.fixture
 def config(provisioner: SmallProvisioner, store_url: str, tmp_path: Path) -> Config:
-    return Config(
-        store={"url": store_url},
-        profiler={"address": "127.0.0.1:0", "profiles_dir": tmp_path / "profiles", "acquire_timeout_s": 5},
-        provisioner={"address": provisioner.address},
-        models={"small": {"engine": "emulated", "source": str(tmp_path)}, "other": {"max_num_seqs": 3}},
-    )
+    values = {
+        "store": {"url": store_url},
+        "profiler": {"address": "127.0.0.1:0", "profiles_dir": tmp_path / "profiles", "acquire_timeout_s": 5},
+        "provisioner": {"address": provisioner.address},
+        "models": {"small": {"engine": "emulated", "source": str(tmp_path)}, "other": {"max_num_seqs": 3}},
+    }
+    return Config.model_validate(values)
 
 
 @pytest.fixture
@@ -209,7 +210,7 @@ async def test_finished_calls_correct_the_profile_within_its_bound(profiler: Pro
 
 
 def test_a_profile_file_that_is_missing_stops_the_start(tmp_path: Path) -> None:
-    config = Config(models={"small": {"engine": "emulated", "profile": "nowhere.json"}})
+    config = Config.model_validate({"models": {"small": {"engine": "emulated", "profile": "nowhere.json"}}})
     with pytest.raises(ConfigError, match=r"models\.small\.profile: nowhere\.json: cannot be read"):
         ProfilerShell(config, tmp_path / "catenary.yaml")
 
@@ -234,7 +235,8 @@ async def test_corrections_reach_the_store_under_the_same_version(store_url: str
     stored = await store.get("corrected")
     await redis.aclose()
     assert stored is not None
-    assert (stored.version, stored.correction) == (1, pytest.approx(2.0))
+    assert stored.version == 1
+    assert stored.correction == pytest.approx(2.0)
 
 
 async def test_prompts_that_join_a_batch_are_timed_by_what_they_add_to_it(provisioner: SmallProvisioner) -> None:

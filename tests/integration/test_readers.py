@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
@@ -35,7 +36,7 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
         yield cluster
 
 
-async def drained(stream: grpc.aio.UnaryStreamCall) -> None:  # type: ignore[type-arg]
+async def drained(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> None:
     while await stream.read() is not grpc.aio.EOF:
         pass
 
@@ -88,9 +89,10 @@ async def ended_well(stub: rpc.GatewayServiceStub, run_id: str, after: int) -> l
     return events
 
 
-async def what_came(stream: grpc.aio.UnaryStreamCall) -> tuple[int, str]:  # type: ignore[type-arg]
+async def what_came(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> tuple[int, str]:
     """The last event number that an unread stream had for its reader, and the reason of its end."""
     seen = 0
+    response: Any
     try:
         while (response := await stream.read()) is not grpc.aio.EOF:
             seen = max([seen, *(event.sequence for event in response.events)])
@@ -126,7 +128,9 @@ async def test_a_client_of_the_next_release_is_served_and_attaches_by_the_same_i
     request = chain(tokens=4)
     request.run_id = "of-the-next"
     async with channel(cluster.addresses.gateway) as connection:
-        submit = connection.unary_stream("/catenary.v1.GatewayService/SubmitWorkflow")
+        submit: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = connection.unary_stream(
+            "/catenary.v1.GatewayService/SubmitWorkflow"
+        )
         for content in (request.SerializeToString() + ADDED_LATER, request.SerializeToString()):
             responses = [pb.SubmitWorkflowResponse.FromString(message) async for message in submit(content)]
             finished = responses[-1].events[-1].run_finished

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
+from typing import Any
 
 import grpc
 import pytest
@@ -120,7 +121,7 @@ async def serves_calls(worker: WorkerProcess) -> None:
     assert end.output_tokens == 3
 
 
-async def prepare(connection: grpc.aio.Channel, target: Rpc) -> None:
+async def prepare(connection: Any, target: Rpc) -> None:
     if target.before is not None:
         method, request = target.before
         with suppress(grpc.aio.AioRpcError):
@@ -128,7 +129,7 @@ async def prepare(connection: grpc.aio.Channel, target: Rpc) -> None:
             await connection.unary_unary(path)(request.SerializeToString(), timeout=TIMEOUT_S)
 
 
-async def send(connection: grpc.aio.Channel, target: Rpc, content: bytes) -> tuple[grpc.StatusCode, str]:
+async def send(connection: Any, target: Rpc, content: bytes) -> tuple[grpc.StatusCode, str]:
     """The status and reason that the bytes get; a stream is left after its first message."""
     try:
         if target.kind == "unary_unary":
@@ -143,6 +144,6 @@ async def send(connection: grpc.aio.Channel, target: Rpc, content: bytes) -> tup
     return grpc.StatusCode.OK, ""
 
 
-async def first_of(stream: grpc.aio.UnaryStreamCall) -> None:  # type: ignore[type-arg]
+async def first_of(stream: grpc.aio.UnaryStreamCall[Any, Any] | grpc.aio.StreamStreamCall[Any, Any]) -> None:
     await stream.read()
     stream.cancel()

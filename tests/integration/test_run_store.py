@@ -62,8 +62,8 @@ async def test_an_older_owner_is_fenced_off(runs: RunStore) -> None:
 
 async def test_of_two_take_overs_one_wins(runs: RunStore) -> None:
     await runs.create("r", "g0", 1, "d", b"h")
-    results = await asyncio.gather(runs.take_over("r", "g1", 1, 2), runs.take_over("r", "g2", 1, 3))
-    assert results == [True, False]
+    first, second = await asyncio.gather(runs.take_over("r", "g1", 1, 2), runs.take_over("r", "g2", 1, 3))
+    assert (first, second) == (True, False)
 
 
 async def test_an_append_to_no_run_is_refused(runs: RunStore) -> None:

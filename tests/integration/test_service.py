@@ -38,8 +38,8 @@ main("test", lambda config, args: Ending() if MODE == "ends" else Service())
 @contextmanager
 def service(mode: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", PROGRAM, mode]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env={**os.environ, **environment}, **streams) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, env={**os.environ, **environment}, stdout=pipe, stderr=pipe) as process:
         yield process
         process.kill()
 

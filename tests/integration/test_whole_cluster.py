@@ -110,8 +110,8 @@ async def test_a_watcher_gets_what_came_after_its_sequence(stub: rpc.GatewayServ
     request = chain()
     request.run_id = "watched"
     events = [event for event in await events_of(stub, request) if event.sequence]
-    request = pb.WatchRunRequest(run_id="watched", after_sequence=2)
-    watched = [event async for response in stub.WatchRun(request) for event in response.events]
+    watching = pb.WatchRunRequest(run_id="watched", after_sequence=2)
+    watched = [event async for response in stub.WatchRun(watching) for event in response.events]
     assert watched == events[2:]
 
 

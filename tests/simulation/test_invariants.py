@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from faulty_scenarios import faulty_scenario
@@ -83,9 +84,9 @@ def _drop_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 def _end_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = Cluster.ended
 
-    def twice(cluster: Cluster, run: object) -> None:
-        ended(cluster, run)  # type: ignore[arg-type]
-        ended(cluster, run)  # type: ignore[arg-type]
+    def twice(cluster: Cluster, run: Any) -> None:
+        ended(cluster, run)
+        ended(cluster, run)
 
     monkeypatch.setattr(Cluster, "ended", twice)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -28,7 +29,7 @@ calls:
 PROFILE = {"accelerator": "card", "engine": "test", "origin": "measured", "max_num_seqs": 8, "prefill_base_s": 0.01}
 
 
-def needs(**enough: int) -> object:
+def needs(**enough: int) -> Callable[[Mapping[str, int]], Trial]:
     """Attainment falls with each replica that is lacking; a model that lacks none has no strain."""
 
     def evaluate(replicas: Mapping[str, int]) -> Trial:
@@ -40,17 +41,17 @@ def needs(**enough: int) -> object:
 
 def test_the_search_finds_the_fewest_replicas_of_each_model() -> None:
     costs = {"a": 1, "b": 1, "c": 2}
-    found = search(needs(a=1, b=5, c=3), {"a": 1, "b": 1, "c": 1}, costs, 1.0, 64)  # type: ignore[arg-type]
+    found = search(needs(a=1, b=5, c=3), {"a": 1, "b": 1, "c": 1}, costs, 1.0, 64)
     assert found.replicas == {"a": 1, "b": 5, "c": 3}
 
 
 def test_the_search_takes_away_what_the_estimate_had_too_much() -> None:
-    found = search(needs(a=1, b=2), {"a": 4, "b": 2}, {"a": 1, "b": 1}, 1.0, 64)  # type: ignore[arg-type]
+    found = search(needs(a=1, b=2), {"a": 4, "b": 2}, {"a": 1, "b": 1}, 1.0, 64)
     assert found.replicas == {"a": 1, "b": 2}
 
 
 def test_the_search_ends_at_the_bound_and_says_what_came_closest() -> None:
-    found = search(needs(a=50), {"a": 1}, {"a": 4}, 1.0, 20)  # type: ignore[arg-type]
+    found = search(needs(a=50), {"a": 1}, {"a": 4}, 1.0, 20)
     assert found.replicas is None
     assert found.best["a"] * 4 <= 20
 
@@ -62,7 +63,7 @@ def test_the_interval_of_a_share_holds_it_and_narrows_with_the_count() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def plan(*arguments: str | Path) -> tuple[int, dict[str, object]]:
+def plan(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(app, ["plan", *map(str, arguments), "--json"])
     return result.exit_code, json.loads(result.stdout)
 
@@ -84,7 +85,7 @@ def test_more_arrivals_need_more_replicas() -> None:
     assert (code, few["reached"]) == (0, True)
     code, many = plan(SCENARIO, "--rate", "20", "--attainment", "0.8")
     assert code == 0
-    assert sum(few["verdict"]["replicas"].values()) < sum(many["verdict"]["replicas"].values())  # type: ignore[index]
+    assert sum(few["verdict"]["replicas"].values()) < sum(many["verdict"]["replicas"].values())
 
 
 def test_a_deadline_that_no_number_of_replicas_keeps_is_told_with_one_that_could_be() -> None:
@@ -98,8 +99,8 @@ def test_what_takes_longer_to_wake_has_to_stand_awake() -> None:
     waits = ("--ready-in", "0s", "--ready-in", "20s")
     code, answer = plan(SCENARIO, "--rate", "2", "--attainment", "0.8", "--burst", "8", *waits)
     assert code == 0
-    usual = sum(answer["verdict"]["replicas"].values())  # type: ignore[index]
-    soon, late = answer["standing"]  # type: ignore[misc]
+    usual = sum(answer["verdict"]["replicas"].values())
+    soon, late = answer["standing"]
     replicas = [sum(one["answer"]["verdict"]["replicas"].values()) for one in (soon, late)]
     assert usual <= replicas[0] < replicas[1]
     assert late["lean"]["attainment"] < 0.8 <= late["answer"]["verdict"]["attainment"]
@@ -124,7 +125,7 @@ def test_workflow_files_are_planned_from_measured_profiles(tmp_path: Path, monke
     code, answer = plan(workflow, "--rate", "1", "--attainment", "0.9", "--output-tokens", "second=20")
     assert code == 0
     assert answer["accelerators"] == {"large": "card", "small": "card"}
-    assert answer["verdict"]["replicas"] == {"large": 1, "small": 1}  # type: ignore[index]
+    assert answer["verdict"]["replicas"] == {"large": 1, "small": 1}
     result = CliRunner().invoke(app, ["plan", str(workflow)])
     assert result.exit_code == 2
     assert "--rate" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -48,7 +49,7 @@ def _other_bytes(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _set_a_field(draw: st.DrawFn, message: Message, depth: int) -> None:
-    fields = list(message.DESCRIPTOR.fields)
+    fields: Sequence[Any] = message.DESCRIPTOR.fields
     if not fields:
         return
     field = draw(st.sampled_from(fields))
@@ -67,6 +68,7 @@ def _set_a_field(draw: st.DrawFn, message: Message, depth: int) -> None:
 
 
 def _set_map(draw: st.DrawFn, values: Any, field: FieldDescriptor) -> None:
+    assert field.message_type is not None
     key = draw(_scalar(field.message_type.fields_by_name["key"]))
     kind = field.message_type.fields_by_name["value"]
     if kind.message_type is None:

@@ -29,7 +29,8 @@ def random_faults(
     rng: random.Random, num: int, gap_s: float, pause_share: float = 1 / 3, targets: Sequence[str] = TARGETS
 ) -> list[Fault]:
     """Each target in turn in a random order, ``gap_s`` apart on average; ``pause_share`` of them are pauses."""
-    faults, at_s = [], 0.0
+    faults: list[Fault] = []
+    at_s = 0.0
     while len(faults) < num:
         for target in rng.sample(list(targets), len(targets)):
             at_s += rng.uniform(0.5, 1.5) * gap_s
@@ -42,7 +43,8 @@ def random_faults(
 
 def random_link_faults(rng: random.Random, num: int, gap_s: float, links: Sequence[str]) -> list[Fault]:
     """Each link, and one engine, in turn in a random order: cut, stalled or slowed for a while."""
-    faults, at_s = [], 0.0
+    faults: list[Fault] = []
+    at_s = 0.0
     while len(faults) < num:
         for target in rng.sample([*links, "engine"], len(links) + 1):
             at_s += rng.uniform(0.5, 1.5) * gap_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from catenary.core.gateway.core import GatewayCore
 from catenary.core.gateway.events import (
@@ -56,8 +56,8 @@ POOL = PoolState("m", num_replicas=1, num_seats=16, mean_prompt_tokens=10, mean_
 class GatewayDriver:
     """``actions`` holds everything the core asked for; the prompt of every call has ``prompt_tokens`` tokens."""
 
-    def __init__(self, prompt_tokens: int = 5, stores: bool = True, **settings: object) -> None:
-        self.core = GatewayCore(GatewaySettings(**settings), {"m": MODEL}, {"m": PROFILE})  # type: ignore[arg-type]
+    def __init__(self, prompt_tokens: int = 5, stores: bool = True, **settings: Any) -> None:
+        self.core = GatewayCore(GatewaySettings(**settings), {"m": MODEL}, {"m": PROFILE})
         self.core.handle(PoolsReported([POOL]), 0.0)
         self.now = 0.0
         self.prompt_tokens = prompt_tokens

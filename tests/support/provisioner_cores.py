@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
 from catenary.core.provisioner.events import (
     ProcessStarted,
@@ -25,9 +27,9 @@ def worker(
     return Worker(name, f"{name}:1", 1, (replica,))
 
 
-def core_of(*names: str, **changes: object) -> ProvisionerCore:
+def core_of(*names: str, **changes: Any) -> ProvisionerCore:
     wanted = [WantedWorker(name, ("small",)) for name in names]
-    return ProvisionerCore(wanted, ProvisionerSettings(**changes), 0.0)  # type: ignore[arg-type]
+    return ProvisionerCore(wanted, ProvisionerSettings(**changes), 0.0)
 
 
 def only(core: ProvisionerCore, now: float = 0.0) -> PlannedWorker:

@@ -16,7 +16,6 @@ from catenary.core.worker.events import EngineFacts, ReplicaSettings, SleepEngin
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
 from catenary.policy.prediction import Traffic
-from catenary.policy.provisioning import reactive, risk
 from catenary.policy.provisioning.context import (
     Accelerator,
     ActionTimes,
@@ -26,6 +25,8 @@ from catenary.policy.provisioning.context import (
     WorkflowOutlook,
 )
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
+from catenary.policy.provisioning.reactive import reactive
+from catenary.policy.provisioning.risk import risk
 from catenary.policy.provisioning.sharing import slowness
 from catenary.simulation.sharing import SharedAccelerator
 

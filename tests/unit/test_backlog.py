@@ -29,7 +29,8 @@ def test_backlogs_are_sums_by_pool_and_latest_start() -> None:
     demand = demand_of(3)
     demand.follow("late", 500.0, [call()], 0.0)
     near, far = demand.buckets(0.0)
-    assert (near.model, near.num_runs, near.work_s) == ("m", 3, pytest.approx(3.0))
+    assert (near.model, near.num_runs) == ("m", 3)
+    assert near.work_s == pytest.approx(3.0)
     assert near.latest_start_s == pytest.approx(4.0, abs=0.5)
     assert far.latest_start_s == 32.0
 

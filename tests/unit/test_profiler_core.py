@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def in_force(profiler: ProfilerCore, accelerator: str = "") -> EngineProfile:
     return found.profile
 
 
-def record(measured_unix_s: float, **changes: object) -> ProfileRecord:
+def record(measured_unix_s: float, **changes: Any) -> ProfileRecord:
     return ProfileRecord(replace(ENGINE, **changes), measured_unix_s=measured_unix_s)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ LENGTHS = LengthEstimate(30, 70, 150, 85, 50)
 PATIENT = RoutingContext(0.0, PROFILE, Traffic(), patient=True, harm_bound=0.01)
 
 
-def call(name: str, latest_finish: float = 100.0, **changes: bool) -> QueuedCall:
+def call(name: str, latest_finish: float = 100.0, **changes: Any) -> QueuedCall:
     made = QueuedCall(name, 1, "g", "m", 100, 400, LENGTHS, 0.0, latest_finish, latest_finish, latest_finish)
     return replace(made, **changes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
 from catenary.policy.prediction import Traffic
-from catenary.policy.provisioning import PLANNERS, risk
+from catenary.policy.provisioning import PLANNERS
 from catenary.policy.provisioning.context import (
     Accelerator,
     ActionTimes,
@@ -27,6 +28,7 @@ from catenary.policy.provisioning.context import (
     WorkflowOutlook,
 )
 from catenary.policy.provisioning.decision import MoveKind
+from catenary.policy.provisioning.risk import risk
 
 PROFILES = {
     name: EngineProfile(name, prefill_base_s=0.003, step_base_s=0.008, sleep_s=0.4, wake_s=0.5) for name in ("x", "y")
@@ -90,22 +92,22 @@ def _worker(name: str, first: str) -> Worker:
     return Worker(name, f"{name}:1", 1, replicas)
 
 
-def pool(model: str, rate: float, **changes: object) -> PoolOutlook:
+def pool(model: str, rate: float, **changes: Any) -> PoolOutlook:
     times = ActionTimes(sleep_s=0.4, wake_s=0.5)
     outlook = PoolOutlook(model, PROFILES[model], times, traffic=Traffic(256, 100), rate=rate, num_running=0.8 * rate)
-    return replace(outlook, **changes)  # type: ignore[arg-type]
+    return replace(outlook, **changes)
 
 
 def workflow(model: str, rate: float) -> WorkflowOutlook:
     return WorkflowOutlook(model, rate, 2.2, 0.2, {model: 1.0}, {model: 0.0}, 0.85)
 
 
-def context(x: float, y: float, awake: list[str], **settings: float) -> PlanContext:
+def context(x: float, y: float, awake: list[str], **settings: Any) -> PlanContext:
     accelerators = tuple(
         Accelerator(f"w{i}", model, asleep=tuple(m for m in PROFILES if m != model)) for i, model in enumerate(awake)
     )
     pools = {"x": pool("x", x), "y": pool("y", y)}
-    plan = PlanSettings(**settings)  # type: ignore[arg-type]
+    plan = PlanSettings(**settings)
     return PlanContext(accelerators, pools, (workflow("x", x), workflow("y", y)), settings=plan)
 
 

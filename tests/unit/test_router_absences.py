@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from catenary.core.router import RouterCore, RouterEvent, RouterSettings, SnapshotArrived, WorkerLost, WorkersExpected
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
@@ -9,9 +11,9 @@ from catenary.model.worker import Replica, ReplicaState, Worker
 START_S, GRACE_S = 4.0, 10.0
 
 
-def router(**changes: object) -> RouterCore:
+def router(**changes: Any) -> RouterCore:
     profiles = {model: EngineProfile(model, start_s=START_S) for model in ("m", "other")}
-    return RouterCore(RouterSettings(return_grace_s=GRACE_S, **changes), profiles)  # type: ignore[arg-type]
+    return RouterCore(RouterSettings(return_grace_s=GRACE_S, **changes), profiles)
 
 
 def shows(state: ReplicaState, worker_id: str = "w0", incarnation: int = 1, error: str = "") -> SnapshotArrived:
@@ -86,9 +88,8 @@ def test_a_new_router_counts_on_the_workers_that_should_be_there() -> None:
 def test_the_fleet_changes_when_replicas_come_and_go_and_not_with_their_calls() -> None:
     core = router()
     seen = []
-    for at, event in enumerate(
-        (shows(ReplicaState.LOADING), shows(ReplicaState.AWAKE), shows(ReplicaState.AWAKE), WorkerLost("w0"))
-    ):
+    events: list[RouterEvent] = [*map(shows, (ReplicaState.LOADING, ReplicaState.AWAKE, ReplicaState.AWAKE))]
+    for at, event in enumerate([*events, WorkerLost("w0")]):
         before = core.fleet()
         core.handle(event, float(at))
         seen.append(core.fleet() != before)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from catenary.core.router import (
     Offered,
     Reject,
     Released,
+    RouterAction,
     RouterCore,
     RouterSettings,
     SnapshotArrived,
@@ -31,7 +34,7 @@ from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
 PROFILE = EngineProfile(model="m", step_base_s=0.01, step_seq_s=0.0, prefill_base_s=0.01, max_num_seqs=2)
 
 
-def call(name: str, **changes: object) -> QueuedCall:
+def call(name: str, **changes: Any) -> QueuedCall:
     base = QueuedCall(
         call_id=f"run/{name}",
         attempt=1,
@@ -42,7 +45,7 @@ def call(name: str, **changes: object) -> QueuedCall:
         output=LengthEstimate.exactly(10),
         ready_at=0.0,
     )
-    return replace(base, **changes)  # type: ignore[arg-type]
+    return replace(base, **changes)
 
 
 def worker(
@@ -58,11 +61,11 @@ def worker(
     return SnapshotArrived(Worker(worker_id, f"{worker_id}:1", 1, (replica,), sequence=sequence))
 
 
-def router(**changes: object) -> RouterCore:
-    return RouterCore(RouterSettings(**changes), {"m": PROFILE})  # type: ignore[arg-type]
+def router(**changes: Any) -> RouterCore:
+    return RouterCore(RouterSettings(**changes), {"m": PROFILE})
 
 
-def assigned(actions: list[object]) -> list[str]:
+def assigned(actions: Sequence[RouterAction]) -> list[str]:
     return [action.call.call_id for action in actions if isinstance(action, Assign)]
 
 
@@ -202,10 +205,11 @@ def test_an_urgent_call_takes_the_emptier_replica_and_one_with_time_the_busier()
 def test_reservations_never_exceed_the_places_and_no_call_is_placed_twice(routing: str, seed: int) -> None:
     rng = random.Random(seed)
     core = router(routing=routing, queue_limit=50)
-    now, placed, sequence = 0.0, {}, 1
+    placed: dict[str, str] = {}
+    now, sequence = 0.0, 1
     for number in range(120):
         now += rng.random() * 0.05
-        actions: list[object] = []
+        actions: list[RouterAction] = []
         match rng.randrange(4):
             case 0:
                 sequence += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from test_router_core import PROFILE, call, worker
 
-from catenary.core.router import Assign, Offered, RouterCore, RouterSettings, Withdrawn
+from catenary.core.router import Assign, Offered, RouterAction, RouterCore, RouterSettings, Withdrawn
 from catenary.model.worker import ResidentCall
 
 
@@ -16,7 +18,7 @@ def router(epoch: int = 2) -> RouterCore:
     return RouterCore(RouterSettings(epoch=epoch), {"m": PROFILE})
 
 
-def placed(actions: list[object]) -> list[str]:
+def placed(actions: Sequence[RouterAction]) -> list[str]:
     return [action.call.call_id for action in actions if isinstance(action, Assign)]
 
 

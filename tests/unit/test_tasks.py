@@ -29,7 +29,7 @@ async def fails() -> None:
     raise ValueError("broken")
 
 
-async def test_cancelled_tasks_have_ended_when_cancel_returns():
+async def test_cancelled_tasks_have_ended_when_cancel_returns() -> None:
     works = [Work(), Work()]
     tasks = [asyncio.create_task(work.run()) for work in works]
     for work in works:
@@ -42,7 +42,7 @@ async def test_cancelled_tasks_have_ended_when_cancel_returns():
     assert all(task.cancelled() for task in tasks)
 
 
-async def test_a_caller_that_is_cancelled_while_it_waits_for_the_end_notices():
+async def test_a_caller_that_is_cancelled_while_it_waits_for_the_end_notices() -> None:
     work = Work()
     task = asyncio.create_task(work.run())
     await work.started.wait()
@@ -57,7 +57,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_for_the_end_notices():
     assert task.done()
 
 
-async def test_what_a_task_raises_at_being_cancelled_does_not_stop_its_owner():
+async def test_what_a_task_raises_at_being_cancelled_does_not_stop_its_owner() -> None:
     async def spoiled() -> None:
         try:
             await asyncio.Event().wait()
@@ -72,7 +72,7 @@ async def test_what_a_task_raises_at_being_cancelled_does_not_stop_its_owner():
     assert task.done()
 
 
-async def test_an_error_that_nobody_has_read_stays_to_be_told():
+async def test_an_error_that_nobody_has_read_stays_to_be_told() -> None:
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
     task = asyncio.create_task(fails())
@@ -85,14 +85,14 @@ async def test_an_error_that_nobody_has_read_stays_to_be_told():
     assert told == ["broken"]
 
 
-async def test_work_that_ends_is_not_stopped():
+async def test_work_that_ends_is_not_stopped() -> None:
     stopping = asyncio.Event()
 
     assert await run_until(stopping, asyncio.sleep(0))
     assert not stopping.is_set()
 
 
-async def test_work_ends_before_run_until_returns_when_it_is_to_stop():
+async def test_work_ends_before_run_until_returns_when_it_is_to_stop() -> None:
     stopping, work = asyncio.Event(), Work()
     waiting = asyncio.create_task(run_until(stopping, work.run()))
     await work.started.wait()
@@ -106,12 +106,12 @@ async def test_work_ends_before_run_until_returns_when_it_is_to_stop():
     assert work.ended
 
 
-async def test_what_the_work_raises_reaches_who_runs_it():
+async def test_what_the_work_raises_reaches_who_runs_it() -> None:
     with pytest.raises(ValueError, match="broken"):
         await run_until(asyncio.Event(), fails())
 
 
-async def test_work_is_cancelled_with_whom_it_runs_for():
+async def test_work_is_cancelled_with_whom_it_runs_for() -> None:
     work = Work()
     waiting = asyncio.create_task(run_until(asyncio.Event(), work.run()))
     await work.started.wait()

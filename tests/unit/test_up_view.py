@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 
 from catenary.cli.up_view import UpView
@@ -8,8 +10,8 @@ from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1 import worker_service_pb2 as worker_pb
 
 
-def worker(phase: str, error: str = "", next_start_s: float = 0.0, **replica: object) -> pb.PlannedWorker:
-    replicas = [worker_pb.ReplicaSnapshot(model="small", engine="emulated", **replica)]  # type: ignore[arg-type]
+def worker(phase: str, error: str = "", next_start_s: float = 0.0, **replica: Any) -> pb.PlannedWorker:
+    replicas = [worker_pb.ReplicaSnapshot(model="small", engine="emulated", **replica)]
     return pb.PlannedWorker(
         worker_id="w0",
         phase=phase,

@@ -139,6 +139,7 @@ def test_what_the_last_release_lacked_has_a_meaning(kind: type[Message], read: C
 def test_every_event_of_the_next_release_is_read(event: str) -> None:
     message = run_pb2.RunEvent(run_id="r", sequence=1)
     field = run_pb2.RunEvent.DESCRIPTOR.fields_by_name[event]
+    assert field.message_type is not None
     inner = filled(NEXT.FindMessageTypeByName(field.message_type.full_name))
     getattr(message, event).ParseFromString(inner.SerializeToString())
     assert event_from(message) is not None
@@ -164,4 +165,5 @@ def test_a_workflow_that_asks_for_what_is_not_known_is_refused_by_name() -> None
 def test_what_is_not_known_survives_a_rewrite() -> None:
     kept = of_the_next(gateway_service_pb2.SubmitWorkflowRequest).SerializeToString()
     message_class = message_factory.GetMessageClass(NEXT.FindMessageTypeByName("catenary.v1.SubmitWorkflowRequest"))
-    assert message_class.FromString(kept).added_later == "1"
+    rewritten: Any = message_class.FromString(kept)
+    assert rewritten.added_later == "1"

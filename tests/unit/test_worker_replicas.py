@@ -43,7 +43,7 @@ def test_a_snapshot_tells_how_long_the_start_took_and_how_far_the_next_is() -> N
     core.engines.engine_stopped("m", 6.0)
     core.engines.load(3, "m", 0, 0, 0, 10.0)
     replica = core.snapshot(0, 12.0).replicas[0]
-    assert (replica.start_s, replica.load_progress) == (5.0, pytest.approx(0.4))
+    assert (replica.start_s, replica.load_progress) == pytest.approx((5.0, 0.4))
     assert core.snapshot(0, 99.0).replicas[0].load_progress == 0.99
 
 
