@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 import psutil
 
+from catenary.runtime.tasks import cancel
 from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 
@@ -37,8 +38,7 @@ class ProcessMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel(self._task)
 
     async def _follow(self) -> None:
         pid = await self._pid()

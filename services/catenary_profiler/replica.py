@@ -13,6 +13,7 @@ import grpc
 import structlog
 
 from catenary.runtime.rpc import channel, error_info
+from catenary.runtime.tasks import cancel
 from catenary.v1 import provisioner_service_pb2 as provisioner_pb
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
@@ -53,8 +54,7 @@ async def reserved_replica(
         async with channel(grant.worker_address) as worker:
             yield ReservedReplica(model, grant.worker_id, worker)
     finally:
-        extending.cancel()
-        await asyncio.gather(extending, return_exceptions=True)
+        await cancel(extending)
         release = provisioner_pb.ReleaseReplicaRequest(model=model, worker_id=grant.worker_id, holder=holder)
         await _release(provisioner, release)
 
@@ -104,8 +104,7 @@ class ReplicaWatch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel(self._task)
 
     @property
     def snapshot(self) -> pb.ReplicaSnapshot | None:

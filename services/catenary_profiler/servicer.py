@@ -12,6 +12,7 @@ import grpc
 from catenary.core.profiler import FinishedCall, ProfilerCore
 from catenary.model.profile_point import ProfileRecord
 from catenary.runtime.rpc import abort
+from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.profile import ProfileError, record_from_proto, record_to_proto
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceServicer
@@ -39,9 +40,7 @@ class ProfilerServicer(ProfilerServiceServicer):
 
     async def close(self) -> None:
         """Cancel measurements under way and wait until their replicas are given back."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(*self._tasks)
 
     async def RunProfile(self, request: pb.RunProfileRequest, context: Context) -> AsyncIterator[pb.RunProfileResponse]:
         await self._check_model(request.model, context)
@@ -62,8 +61,7 @@ class ProfilerServicer(ProfilerServiceServicer):
                 await abort(context, grpc.StatusCode.UNAVAILABLE, "the profiler is stopping", "CANCELLED")
             raise
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel(task)
             self._tasks.discard(task)
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Context) -> pb.GetProfileResponse:

@@ -13,6 +13,7 @@ from catenary.runtime.profile_settings import settings_digest
 from catenary.runtime.rpc import GrpcServer, channel
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.profiles import ProfileStore
+from catenary.runtime.tasks import cancel
 from catenary.v1.profiler_service_pb2_grpc import add_ProfilerServiceServicer_to_server
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
@@ -52,7 +53,7 @@ class ProfilerShell:
         self._server.add(add_ProfilerServiceServicer_to_server, servicer, "catenary.v1.ProfilerService")
         await archive.load()
         for following, name in ((archive.follow_corrections(), "corrections"), (metrics.follow(), "metrics")):
-            self._parts.push_async_callback(_cancel, asyncio.create_task(following, name=name))
+            self._parts.push_async_callback(cancel, asyncio.create_task(following, name=name))
         metrics.serve(self._config.profiler.metrics_port)
         self._parts.push_async_callback(metrics.close)
         await self._server.start()
@@ -62,11 +63,6 @@ class ProfilerShell:
 
     async def stop(self) -> None:
         await self._parts.aclose()
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def build(config: Config, args: argparse.Namespace) -> ProfilerShell:

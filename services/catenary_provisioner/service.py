@@ -21,6 +21,7 @@ from catenary.runtime.config import Config
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.lease import Lease
+from catenary.runtime.tasks import cancel
 from catenary.v1.provisioner_service_pb2 import Plan
 from catenary.v1.provisioner_service_pb2_grpc import add_ProvisionerServiceServicer_to_server
 from catenary_provisioner.cluster.local import LocalCluster, LocalSettings
@@ -87,12 +88,10 @@ class ProvisionerService:
     async def stop(self) -> None:
         await self._server.set_serving(False)
         if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
+            await cancel(self._reading)
         await self._provisioner.stop()
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await cancel(self._keeper)
         await self._publisher.stop()
         if self._lease is not None and self._lease.valid:
             with contextlib.suppress(RedisError, OSError, TimeoutError):

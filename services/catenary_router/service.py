@@ -9,6 +9,7 @@ from catenary.runtime.advertised import advertised
 from catenary.runtime.config import Config
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
+from catenary.runtime.tasks import cancel
 from catenary.v1 import router_service_pb2_grpc
 from catenary_router.servicer import RouterServicer
 from catenary_router.shell import Router
@@ -50,8 +51,7 @@ class RouterService:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel(self._task)
         self._router.gateways.close_all()
         await self._server.stop(STOP_GRACE_S)
         await self._router.release()

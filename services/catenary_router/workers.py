@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from catenary.core.router import RouterEvent, SnapshotArrived, WorkerLost
 from catenary.runtime.rpc import channel
 from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
+from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.worker import worker_from_proto
 from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
 
@@ -84,10 +85,7 @@ class WorkerWatcher:
                 self._tasks[entry] = asyncio.create_task(self._watch(entry), name=f"worker {entry.worker_id}")
 
     async def _stop(self, entries: list[WorkerEntry]) -> None:
-        tasks = [self._tasks.pop(entry) for entry in entries]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(*[self._tasks.pop(entry) for entry in entries])
 
     async def _watch(self, entry: WorkerEntry) -> None:
         request = worker_service_pb2.WatchSnapshotsRequest(watcher_id=self._router_id, router_epoch=self._epoch)

@@ -21,6 +21,7 @@ from catenary.client import Client, Explanation, Run, RunEventBody, RunOptions
 from catenary.runtime.cluster import Cluster, ClusterError
 from catenary.runtime.config import Config, EngineKind
 from catenary.runtime.models import resolve_source
+from catenary.runtime.tasks import cancel
 
 READY_TIMEOUT_S = 600.0
 PREDICTION_TIMEOUT_S = 30.0
@@ -104,8 +105,7 @@ async def _start(cluster: Cluster, view: UpView, console: Console) -> None:
             await cluster.wait_ready(READY_TIMEOUT_S, fail_fast=True)
             await asyncio.sleep(2 * _POLL_S)
         finally:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
+            await cancel(showing)
 
 
 async def _show(cluster: Cluster, view: UpView, console: Console) -> None:

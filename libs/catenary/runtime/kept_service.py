@@ -105,9 +105,7 @@ class KeptService:
             if not serving.done():
                 raise ChildError(f"{self.name} is not healthy after {self._settings.ready_timeout_s:g} s")
         finally:
-            for task in (serving, ended):
-                task.cancel()
-            await asyncio.gather(serving, ended, return_exceptions=True)
+            await cancel(serving, ended)
         self._tell(ServiceState.READY)
 
     async def _keep(self) -> str:

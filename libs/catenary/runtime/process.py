@@ -17,6 +17,7 @@ from pathlib import Path
 
 from catenary.runtime.output import OutputLog
 from catenary.runtime.scope import PARENT_VARIABLE, Scope
+from catenary.runtime.tasks import cancel
 
 READY_PREFIX = "ready "
 _CHUNK_BYTES = 1 << 16
@@ -141,8 +142,7 @@ class Child:
         returncode = await self._process.wait()
         await asyncio.to_thread(self._scope.kill, self._process.pid)
         await asyncio.wait((self._pump_task,), timeout=_LAST_OUTPUT_S)
-        self._pump_task.cancel()
-        await asyncio.gather(self._pump_task, return_exceptions=True)
+        await cancel(self._pump_task)
         self._reader.close()
         self._output.close()
         return _described(returncode) + self._where()

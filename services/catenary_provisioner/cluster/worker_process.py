@@ -8,6 +8,7 @@ import contextlib
 from catenary.core.provisioner.events import ProcessEnded, ProcessStarted, WorkerServing
 from catenary.runtime.process import Child, ChildError, Command
 from catenary.runtime.scope import Scope
+from catenary.runtime.tasks import cancel
 from catenary_provisioner.cluster.port import Notify
 
 
@@ -46,9 +47,7 @@ class WorkerProcess:
         self._notify(ProcessStarted(self._worker_id, self.attempt, child.pid))
         helpers = (asyncio.create_task(self._announce(child)), asyncio.create_task(self._stop_when_asked(child)))
         reason = await child.wait()
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        await cancel(*helpers)
         self._notify(ProcessEnded(self._worker_id, self.attempt, reason))
 
     async def _announce(self, child: Child) -> None:
