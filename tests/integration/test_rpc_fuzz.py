@@ -18,16 +18,18 @@ import pytest_asyncio
 from damage import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rpc_requests import LAST_EPOCH, RPCS, Rpc
+from rpc_requests import ENGINE, LAST_EPOCH, RELEASED, RPCS, Rpc
 from whole_cluster import chain, events_of, write_config
 from worker_config import config as worker_config
 from worker_config import fixed
-from worker_process import WorkerProcess, gateway_side, until_awake, worker_process
+from worker_process import WorkerProcess, gateway_side, snapshot_where, until_awake, worker_process
 
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel, error_info
 from catenary.v1 import gateway_service_pb2_grpc as rpc
 from catenary.v1 import run_pb2
+from catenary.v1 import worker_service_pb2 as worker_pb2
+from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(3_600)]
 
@@ -38,6 +40,7 @@ TRIES = 10
 PAUSE_S = 0.05
 TIMEOUT_S = 20.0
 MANY_TOKENS = 1 << 30
+UP = (worker_pb2.REPLICA_STATE_AWAKE, worker_pb2.REPLICA_STATE_ASLEEP)
 CLEAR = {
     grpc.StatusCode.OK,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -116,9 +119,16 @@ async def test_after_all_that_runs_go_through_and_no_process_has_ended(
 
 
 async def serves_calls(worker: WorkerProcess) -> None:
+    """In whatever state the commands left its replica."""
+    async with channel(worker.address) as connection:
+        stub = WorkerServiceStub(connection)
+        await stub.LoadModel(worker_pb2.LoadModelRequest(model=ENGINE))
+        await snapshot_where(stub, lambda snapshot: any(r.model == ENGINE and r.state in UP for r in snapshot.replicas))
+        await stub.WakeModel(worker_pb2.WakeModelRequest(model=ENGINE))
+        await stub.ReserveReplica(RELEASED)
     async with gateway_side(worker.address, "after") as side:
-        end = await (await side.start("r/after", router_epoch=LAST_EPOCH, sampling=fixed(3))).ended()
-    assert end.output_tokens == 3
+        call = await side.start("r/after", router_epoch=LAST_EPOCH, model=ENGINE, sampling=fixed(3))
+        assert (await call.ended()).output_tokens == 3
 
 
 async def prepare(connection: Any, target: Rpc) -> None:

@@ -33,8 +33,16 @@ def test_a_lost_worker_is_on_its_way_until_its_grace_ends() -> None:
     core = router()
     assert after(core, 1.0, (0.0, shows(ReplicaState.AWAKE)), (1.0, WorkerLost("w0"))) == (0, 1, START_S)
     assert after(core, 3.0) == (0, 1, START_S - 2.0)
-    assert after(core, 10.9) == (0, 1, 0.0)
+    assert after(core, 5.0) == (0, 1, 0.0)
+    assert after(core, 10.9)[:2] == (0, 1)
     assert after(core, 11.0) == (0, 0, 0.0)
+
+
+def test_a_worker_that_is_overdue_is_expected_in_as_long_again() -> None:
+    core = router()
+    after(core, 1.0, (0.0, shows(ReplicaState.AWAKE)), (1.0, WorkerLost("w0")))
+    assert after(core, 6.0) == (0, 1, 1.0)
+    assert after(core, 9.0) == (0, 1, 4.0)
 
 
 def test_a_worker_that_drains_ends_and_comes_back_never_leaves_its_pool_empty() -> None:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
+def back_in_s(start_s: float, away_s: float) -> float:
+    """Seconds until a worker is back that takes ``start_s`` to start and has been away for ``away_s``.
+
+    One that is overdue by x seconds is expected in x more: the longer nobody has started it again, the less a run that
+    must end soon can count on it.
+    """
+    return abs(start_s - away_s)
+
+
 class Absences:
     """One pool's workers that were lost, drain, or have not been heard of yet, each for at most ``grace_s`` seconds.
 

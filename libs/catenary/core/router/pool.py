@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from catenary.core.router.absences import Absences
+from catenary.core.router.absences import Absences, back_in_s
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
@@ -170,7 +170,7 @@ class Pool:
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
         away = self.away.current(now)
-        starts += [max(0.0, since + self.profile.start_s - now) for since in away.values()]
+        starts += [back_in_s(self.profile.start_s, now - since) for since in away.values()]
         can_wake = len(self.asleep) if self.settings.wakes else 0
         if can_wake and not starts and not self.replicas:
             starts = [self.profile.sleep_s + self.profile.wake_s]
