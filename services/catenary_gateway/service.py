@@ -105,6 +105,7 @@ class GatewayService:
             max_attempts=gateway.max_attempts,
             late_multiple=gateway.late_multiple,
             shed_lost=self._config.router.shed_lost,
+            by_slack=self._config.router.ordering != "fcfs",
             tenant_weights=gateway.tenants,
             limits=self._gateway.limits,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from hypothesis import assume
 from hypothesis import strategies as st
 
 TEXTS = (
@@ -16,6 +17,7 @@ TEXTS = (
 NUMBERS = (0.0, -0.0, -1.0, 0.5, 1.0, 1e-9, 5e-324, 1e9, 1e38, 1.7e308, float("inf"), float("-inf"), float("nan"))
 COUNTS = (0, 1, 2, 100, 1_001, 2_000)
 DEPTH = 4
+MAX_BYTES = 1 << 20
 SCALARS = {
     FieldDescriptor.CPPTYPE_BOOL: (False, True),
     FieldDescriptor.CPPTYPE_FLOAT: NUMBERS,
@@ -30,14 +32,16 @@ SCALARS = {
 
 @st.composite
 def damaged(draw: st.DrawFn, request: Message) -> bytes:
-    """Up to four bytes or short pieces replaced, or up to three fields set; now and then nothing."""
+    """Up to four bytes or short pieces replaced, or up to three fields set; now and then nothing. At most 1 MiB."""
     if not request.DESCRIPTOR.fields or draw(st.booleans()):
         return _other_bytes(draw, request.SerializeToString())
     message = type(request)()
     message.CopyFrom(request)
     for _ in range(draw(st.integers(1, 3))):
         _set_a_field(draw, message, DEPTH)
-    return message.SerializeToString()
+    content = message.SerializeToString()
+    assume(len(content) <= MAX_BYTES)
+    return content
 
 
 def _other_bytes(draw: st.DrawFn, content: bytes) -> bytes:

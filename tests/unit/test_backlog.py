@@ -80,3 +80,12 @@ def test_what_a_run_asks_of_a_model_later_counts_while_an_engine_has_its_first_c
     for _ in range(2):
         demand.placed("map", "m")
     assert demand.buckets(0.0) == ()
+
+
+def test_what_need_not_begin_before_a_deadline_can_be_deferred_wherever_it_was_admitted() -> None:
+    demand = demand_of(3, deadline=60.0)
+    assert demand.deferrable("m", 2.0, 0.0) == 1.0
+    assert demand.deferrable("m", 60.0, 0.0) == 0.0
+    assert demand.deferrable("other", 2.0, 0.0) == 0.0
+    demand.heard("gateway-1", [BacklogBucket("m", 1.0, 3, 3.0)], 0.0)
+    assert demand.deferrable("m", 2.0, 0.0) == pytest.approx(0.5)

@@ -46,3 +46,15 @@ def test_what_waits_already_is_shared_by_all_seats() -> None:
     pool = replace(IDLE, num_queued=3, queued_work_s=4.0)
     assert outcome(pool, 1.5) is Outcome.REJECTED_INFEASIBLE
     assert outcome(pool, 2.2) is None
+
+
+def test_work_that_can_wait_until_after_the_deadline_is_no_reason_to_refuse() -> None:
+    pool = replace(IDLE, num_queued=8, queued_work_s=16.0)
+    context = AdmissionContext(Span(1.0, 0.04), 2.0, ["m"], {"m": pool})
+    refused = feasible(context)
+    assert refused.outcome is Outcome.REJECTED_INFEASIBLE
+    admitted = feasible(replace(context, deferrable={"m": 1.0}))
+    assert admitted.outcome is None
+    assert admitted.predicted_s < 1.1
+    assert admitted.quote == refused.quote
+    assert feasible(replace(context, deferrable={"m": 0.25})).outcome is Outcome.REJECTED_INFEASIBLE

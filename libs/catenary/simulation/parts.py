@@ -53,7 +53,8 @@ def make_gateways(
     gateways = {}
     for number in range(scenario.gateways):
         name = f"gateway-{number}"
-        settings = GatewaySettings(**{**scenario.gateway, "gateway_id": name})
+        by_slack = scenario.router.get("ordering") != "fcfs"
+        settings = GatewaySettings(**{"by_slack": by_slack, **scenario.gateway, "gateway_id": name})
         gateways[name] = SimGateway(name, GatewayCore(settings, models, profiles), network, peers)
     return gateways
 

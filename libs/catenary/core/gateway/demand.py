@@ -121,6 +121,14 @@ class Demand:
                 return model
         return None
 
+    def deferrable(self, model: str, deadline: float, now: float) -> float:
+        """The share of the work that waits for ``model`` which need not begin before ``deadline``."""
+        claims = [claim for waiting in self._by_model.get(model, {}).values() for claim, _ in waiting]
+        claims += self._of_peers(model, now)
+        asked_s = sum(claim.work_s for claim in claims)
+        later_s = sum(claim.work_s for claim in claims if claim.latest_start > deadline)
+        return later_s / asked_s if asked_s > 0 else 0.0
+
     def _contended(
         self, run_id: str, pools: Mapping[str, PoolState]
     ) -> Iterator[tuple[str, Sequence[Claim], PoolState]]:

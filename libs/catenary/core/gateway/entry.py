@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from catenary.core.gateway.active import Actions, ActiveRuns
@@ -100,6 +101,19 @@ class Entry:
             owner=self._settings.gateway_id,
         )
 
+    def _deferrable(self, run: ActiveRun, models: Collection[str], now: float) -> dict[str, float]:
+        """Of the pools in which calls wait, where the least slack comes first."""
+        if not self._settings.by_slack or run.deadline_s is None:
+            return {}
+        pools = {model: self._active.forecaster.pools.get(model) for model in models}
+        deadline = now + run.deadline_s
+        demand = self._active.demand
+        return {
+            model: demand.deferrable(model, deadline, now)
+            for model, pool in pools.items()
+            if pool is not None and pool.queued_work_s > 0
+        }
+
     def _decide(self, run: ActiveRun, now: float) -> AdmissionDecision:
         """Admitted runs are counted in the demand from here on."""
         forecaster, demand = self._active.forecaster, self._active.demand
@@ -108,7 +122,15 @@ class Entry:
         models = {compiled.call.model for compiled in run.workflow.calls}
         least, briefest = self._settings.admit_probability, forecaster.briefest(run, calls)
         decision = self._admit(
-            AdmissionContext(longest(calls), run.deadline_s, models, forecaster.pools, least, briefest)
+            AdmissionContext(
+                longest(calls),
+                run.deadline_s,
+                models,
+                forecaster.pools,
+                least,
+                briefest,
+                self._deferrable(run, models, now),
+            )
         )
         if decision.outcome is not None:
             return decision

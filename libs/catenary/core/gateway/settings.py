@@ -26,8 +26,8 @@ class GatewaySettings:
     is lost below this one, looked at every ``recheck_s`` while others wait. ``shed_crowded``: runs that a pool cannot
     serve beside those worth more are refused, or lost at their next call; ``crowd_margin``: standard deviations of the
     remaining time that count as needed there, ``expect_s``: seconds of arrivals like the latest that count beside the
-    runs that are there. ``tenant_weights``: shares of the work where somebody must miss; 1 for a
-    tenant that is not named.
+    runs that are there. ``by_slack`` False: the router takes calls as they come. ``tenant_weights``: shares of the work
+    where somebody must miss; 1 for a tenant that is not named.
     """
 
     gateway_id: str = "gateway-0"
@@ -42,5 +42,6 @@ class GatewaySettings:
     shed_crowded: bool = True
     crowd_margin: float = 1.25
     expect_s: float = 4.0
+    by_slack: bool = True
     tenant_weights: Mapping[str, float] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

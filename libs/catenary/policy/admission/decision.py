@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catenary.model.dispatch import PoolState
 from catenary.model.outcome import Outcome
@@ -14,7 +14,8 @@ from catenary.policy.span import Span
 @dataclass(frozen=True, slots=True)
 class AdmissionContext:
     """``path``: the run's predicted time without queues (s); ``models`` that it calls; ``pools`` by model.
-    ``briefest``: the path if calls whose lengths are not learned yet gave their fewest tokens; None: all are known."""
+    ``briefest``: the path if calls whose lengths are not learned yet gave their fewest tokens; None: all are known.
+    ``deferrable``: by model, the share of the work that waits there which need not begin before the deadline."""
 
     path: Span
     deadline_s: float | None
@@ -22,6 +23,7 @@ class AdmissionContext:
     pools: Mapping[str, PoolState]
     min_probability: float = 0.5
     briefest: Span | None = None
+    deferrable: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
