@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from catenary.model.outcome import Outcome
 from catenary.simulation.calibration import CalibrationWatcher
 from catenary.simulation.cluster import Cluster
@@ -62,8 +64,9 @@ def test_the_predicted_quantiles_of_durations_and_chances_come_true() -> None:
         assert chance.runs < 30 or abs(chance.said - chance.came) < 0.1
 
 
-def test_at_three_times_the_capacity_admitted_runs_are_in_time_and_the_engines_are_busy() -> None:
-    cluster = run("overload")
+@pytest.mark.parametrize("gateways", [1, 2])
+def test_at_three_times_the_capacity_admitted_runs_are_in_time_and_the_engines_are_busy(gateways: int) -> None:
+    cluster = run("overload", f"gateways={gateways}")
     admitted = list(cluster.ends.runs.values())
     met = sum(ended.met for ended in admitted)
     assert met >= 0.97 * len(admitted)

@@ -12,7 +12,8 @@ NUM_BUCKETS = 64
 @dataclass(frozen=True, slots=True)
 class BacklogBucket:
     """Runs that wait for ``model``: ``num_runs`` of them ask for ``work_s`` seconds of one engine in all and should
-    begin there within ``latest_start_s`` from now; ``over_share``: their tenants use more than their shares."""
+    begin there within ``latest_start_s`` from now, in the mean; ``over_share``: their tenants use more than their
+    shares."""
 
     model: str
     latest_start_s: float

@@ -144,16 +144,17 @@ class Demand:
 
     def buckets(self, now: float) -> tuple[BacklogBucket, ...]:
         """This gateway's own demand for the others, at most ``NUM_BUCKETS`` per pool and standing."""
-        found: dict[tuple[str, bool, int], tuple[int, float]] = {}
+        found: dict[tuple[str, bool, int], tuple[int, float, float]] = {}
         for model, runs in self._by_model.items():
             for claim, _ in chain.from_iterable(runs.values()):
-                index = min(NUM_BUCKETS - 1, max(0, math.floor((claim.latest_start - now) / BUCKET_S)))
+                starts_in_s = claim.latest_start - now
+                index = min(NUM_BUCKETS - 1, max(0, math.floor(starts_in_s / BUCKET_S)))
                 key = (model, claim.standing.over_share, index)
-                count, work_s = found.get(key, (0, 0.0))
-                found[key] = (count + 1, work_s + claim.work_s)
+                count, work_s, sum_s = found.get(key, (0, 0.0, 0.0))
+                found[key] = (count + 1, work_s + claim.work_s, sum_s + starts_in_s)
         return tuple(
-            BacklogBucket(model, (index + 1) * BUCKET_S, count, work_s, over_share)
-            for (model, over_share, index), (count, work_s) in sorted(found.items())
+            BacklogBucket(model, sum_s / count, count, work_s, over_share)
+            for (model, over_share, _), (count, work_s, sum_s) in sorted(found.items())
         )
 
     def heard(self, gateway_id: str, buckets: Sequence[BacklogBucket], now: float) -> None:
