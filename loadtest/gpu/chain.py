@@ -3,9 +3,9 @@
     python loadtest/gpu/chain.py [--config FILE] [--out FOLDER] [--profiles FOLDER] [--accelerator NAME]
         [--seconds 30] [--rates 2 4]
 
-First it measures how much the models slow each other; then it simulates several rates on the profiles and takes the
-two whose predicted attainment is nearest to 0.9 and 0.5 (or those of --rates); then it sends exactly those arrivals to
-the cluster. Everybody is admitted and nothing is shed, so that what differs is time alone.
+First it measures how much the models slow each other (loadtest/gpu/sharing.py); then it simulates several rates on the
+profiles and takes the two whose predicted attainment is nearest to 0.9 and 0.5 (or those of --rates); then it sends
+exactly those arrivals to the cluster. Everybody is admitted and nothing is shed, so that what differs is time alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import statistics
 import time
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from cluster import wait_ready, worker_address
 from direct import DirectWorker
 from prompts import Prompts
 from rows import print_table, write_rows
-from sharing import SharedAccelerator, measure, weights
+from sharing import SharedAccelerator, Slowdowns, measure, slowdowns
 
 from catenary.client import Client
 from catenary.model.profile import EngineProfile
@@ -91,7 +92,7 @@ def scenario(
     )
 
 
-def simulated(made: Scenario, shares: dict[tuple[str, str], float], seed: int) -> tuple[list[float], list[Job]]:
+def simulated(made: Scenario, shares: Slowdowns, seed: int) -> tuple[list[float], list[Job]]:
     """Seconds of each run, and the runs."""
     cluster, _ = prepare(made, seed, None, SharedAccelerator(shares))
     cluster.run()
@@ -153,22 +154,21 @@ async def chain(args: argparse.Namespace) -> None:
     plan = await wait_ready(args.config, 60)
     profiles = load_profiles(args)
     first = config.models[args.models[0]]
-    async with channel(worker_address(plan, config)) as connection:
-        workers = {model: DirectWorker(connection, model) for model in args.models}
-        for worker in workers.values():
-            await worker.__aenter__()
-        tokens = dict(zip(args.models, CALIBRATION_TOKENS.values(), strict=True))
+    tokens = dict(zip(args.models, CALIBRATION_TOKENS.values(), strict=True))
+    async with AsyncExitStack() as stack:
+        workers = {}
+        for model in args.models:
+            connection = await stack.enter_async_context(channel(worker_address(plan, config, model)))
+            workers[model] = await stack.enter_async_context(DirectWorker(connection, model))
         shared = await measure(workers, tokens)
-        for worker in workers.values():
-            await worker.__aexit__(None, None, None)
-    print_table("steps of models awake on one accelerator", shared)
+    print_table("models awake on one accelerator", shared)
     write_rows(args.out / "sharing.jsonl", shared)
-    shares = weights(shared, args.models)
+    shares = slowdowns(shared, profiles, tokens)
 
     def at(rate: float) -> Scenario:
         return scenario(args, profiles, first.max_num_seqs, first.lookahead, rate)
 
-    candidates = [args.least * 1.25**n for n in range(14)]
+    candidates = args.rates or [args.least * 1.25**n for n in range(14)]
     predicted = {r: attainment(simulated(at(r), shares, args.seed)[0], args.deadline) for r in candidates}
     print_table("predicted", [{"runs/s": r, "attainment": share} for r, share in predicted.items()])
     table, raw = [], []
@@ -179,7 +179,7 @@ async def chain(args: argparse.Namespace) -> None:
             await client.run(spec, {"prompt": prompts.text(256)})
         for rate in chosen(args, predicted):
             foreseen, jobs = simulated(at(rate), shares, args.seed)
-            alone, _ = simulated(at(rate), dict.fromkeys(shares, 0.0), args.seed)
+            alone, _ = simulated(at(rate), dict.fromkeys(shares, 1.0), args.seed)
             seen = await real(client, spec, jobs, prompts)
             table += [
                 line(rate, "reality", [row["client_s"] for row in seen], args.deadline),

@@ -114,6 +114,7 @@ class WorkerCommands:
         raise RuntimeError("the worker sends no snapshot")
 
 
-def worker_address(plan: provisioner_service_pb2.Plan, config: Config) -> str:
-    name = config.workers[0].id
+def worker_address(plan: provisioner_service_pb2.Plan, config: Config, model: str = "") -> str:
+    """Of the first worker that the configuration gives ``model``; of the first one where none is named."""
+    name = next(worker.id for worker in config.workers if not model or model in worker.models)
     return str(next(worker.snapshot.address for worker in plan.workers if worker.worker_id == name))

@@ -1,11 +1,12 @@
 """Throughput, TTFT and TPOT through Catenary, on the same engine in this process, and through ``vllm serve``.
 
     python loadtest/gpu/overhead.py [--config FILE] [--out FOLDER] [--sequences 1 16 64 256] [--rounds 5]
+        [--hop-rounds 5]
 
 Three engines with the same arguments sit on one accelerator, one busy at a time: the one of a Catenary cluster, one in
 this process, one of ``vllm serve``. A round sends n prompts of 128 tokens at once and waits for 128 greedy tokens of
 each. Catenary and ``vllm serve`` are driven over the network by the same client processes, with streaming; the rounds
-of the three take turns.
+of the three take turns. With ``--hop-rounds`` the way to the first token is then measured hop by hop (hops.py).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from cluster import wait_ready, worker_address
+from hops import measure_hops
 from overhead_clients import Clients
-from overhead_engines import SERVE_PORT, children, engine_settings, serve_ready, start_in_process
-from overhead_ways import TOKENS, Asked, Timed, in_process, through_worker
+from overhead_engines import SERVE_PORT, children, engine_settings, marks_folder, serve_ready, start_in_process
+from overhead_ways import TOKENS, Asked, Timed, in_process, in_process_marked, through_worker
 from prompts import Prompts
 from rows import print_table, write_rows
 
@@ -30,6 +32,7 @@ from catenary.runtime.rpc import channel
 
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 330.0
+MOST_HOP_CALLS = 64
 SHOWN = ("tokens_per_s", "ttft_ms", "ttft_median_ms", "ttft_min_ms", "tpot_ms", "ready_ms", "gateway_first_ms")
 Way = Callable[[list[Asked]], Awaitable[list[Timed]]]
 
@@ -93,7 +96,7 @@ async def overhead(args: argparse.Namespace) -> None:
     with children(args, settings, folder):
         began = time.monotonic()
         build = start_in_process if "in-process" in args.ways else lambda *_: None
-        building = asyncio.create_task(asyncio.to_thread(build, settings, folder, args.work))
+        building = asyncio.create_task(asyncio.to_thread(build, settings, folder, args.work, bool(args.hop_rounds)))
         plan = await wait_ready(args.config, START_TIMEOUT_S)
         if "serve" in args.ways:
             await serve_ready(START_TIMEOUT_S)
@@ -107,10 +110,23 @@ async def overhead(args: argparse.Namespace) -> None:
                 "serve": lambda asked: clients.round("serve", f"127.0.0.1:{SERVE_PORT}", model, asked),
             }
             rows = await measure(args, ways, Prompts(folder, seed=31))
+        if args.hop_rounds:
+            await hops(args, ways, llm, folder)
         if llm is not None:
             llm.shutdown()
     clients.close()
     print_table(f"{TOKENS} + {TOKENS} tokens, arriving together; medians of {args.rounds} rounds", summary(rows))
+
+
+async def hops(args: argparse.Namespace, ways: dict[str, Way], llm: Any, folder: Path) -> None:
+    async def catenary(asked: list[Asked]) -> list[tuple[Timed, Any]]:
+        return [(timed, None) for timed in await ways["catenary"](asked)]
+
+    found: dict[str, Any] = {"catenary": catenary}
+    if llm is not None:
+        found["in-process"] = lambda asked: in_process_marked(llm, asked)
+    sequences = [count for count in args.sequences if count <= MOST_HOP_CALLS]
+    await measure_hops(args.hop_rounds, sequences, found, Prompts(folder, seed=37), marks_folder(args.work), args.out)
 
 
 def main() -> None:
@@ -120,6 +136,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("/tmp/catenary-overhead"))
     parser.add_argument("--sequences", type=int, nargs="+", default=[1, 16, 64, 256])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--hop-rounds", type=int, default=0)
     parser.add_argument("--ways", nargs="+", default=["in-process", "catenary", "serve", "worker"])
     asyncio.run(overhead(parser.parse_args()))
 

@@ -18,8 +18,10 @@ import aiohttp
 
 from catenary.runtime.config import Config
 from catenary_worker.vllm_settings import VllmSettings
+from catenary_worker.vllm_stats import StepStats
 
 SERVE_PORT = 7480
+MARKS = Path(__file__).parent / "marks"
 
 
 def engine_settings(config: Config, model: str) -> VllmSettings:
@@ -30,6 +32,10 @@ def engine_settings(config: Config, model: str) -> VllmSettings:
         cache_dir=config.cache_dir,
         device_variable=config.provisioner.device_variable,
     )
+
+
+def marks_folder(work: Path) -> Path:
+    return work / "marks"
 
 
 def serve_command(arguments: dict[str, Any]) -> list[str]:
@@ -49,6 +55,9 @@ def serve_command(arguments: dict[str, Any]) -> list[str]:
 def children(args: argparse.Namespace, settings: VllmSettings, folder: Path) -> Iterator[None]:
     """The cluster and ``vllm serve``, ended afterwards."""
     environment = os.environ | {"CATENARY_STORE__DATA_DIR": f"{args.work}/store"}
+    if args.hop_rounds:
+        path = os.pathsep.join((str(MARKS), os.environ.get("PYTHONPATH", "")))
+        environment |= {"CATENARY_MARKS": str(marks_folder(args.work)), "PYTHONPATH": path}
     commands = {"catenary": [sys.executable, "-m", "catenary.cli.main", "up", "--config", str(args.config)]}
     if "serve" in args.ways:
         commands["serve"] = serve_command(dict(settings.engine_args(folder)))
@@ -84,10 +93,13 @@ async def serve_ready(timeout_s: float) -> None:
     raise RuntimeError(f"vllm serve was not ready after {timeout_s:g} s")
 
 
-def start_in_process(settings: VllmSettings, folder: Path, work: Path) -> Any:
+def start_in_process(settings: VllmSettings, folder: Path, work: Path, with_times: bool) -> Any:
+    """``with_times``: the engine keeps statistics, as the worker's does, and with them the times of each call."""
     os.environ.update(settings.environment())
     os.environ["VLLM_CACHE_ROOT"] = str(work / "own-cache")
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(**settings.engine_args(folder)))
+    arguments = AsyncEngineArgs(**settings.engine_args(folder))
+    loggers: Any = [StepStats()] if with_times else None
+    return AsyncLLM.from_engine_args(arguments, stat_loggers=loggers)

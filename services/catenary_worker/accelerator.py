@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from catenary_worker.nvml import NvmlDevices
+
 _QUERY = ("--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
 _MIB = 1 << 20
 
@@ -24,6 +26,8 @@ class Accelerator:
         self.name = cpu_name() if device == "cpu" else f"accelerator {device}"
         self.total_bytes = 0
         self.free_bytes = 0
+        self._nvml: NvmlDevices | None = None
+        self._tried_nvml = False
 
     @property
     def is_cpu(self) -> bool:
@@ -33,8 +37,16 @@ class Accelerator:
         if self.is_cpu:
             memory = psutil.virtual_memory()
             self.total_bytes, self.free_bytes = memory.total, memory.available
+        elif (devices := self._devices()) is not None:
+            self.name, self.total_bytes, self.free_bytes = devices.read()
         elif shutil.which("nvidia-smi"):
             await self._ask_nvidia()
+
+    def _devices(self) -> NvmlDevices | None:
+        if not self._tried_nvml:
+            self._tried_nvml = True
+            self._nvml = NvmlDevices.open(self._device)
+        return self._nvml
 
     async def _ask_nvidia(self) -> None:
         process = await asyncio.create_subprocess_exec(

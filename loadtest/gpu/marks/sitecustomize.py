@@ -27,10 +27,12 @@ Ids = Callable[[tuple[Any, ...], Any], Iterable[str]]
 
 
 class Marks:
-    """Each (place, id) is written once, the first time."""
+    """Each (place, id) is written once, the first time. ``on`` follows the file of that name."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.on = False
+        self._switch = folder / "on"
         self._file = (folder / f"{os.getpid()}.jsonl").open("a")
         self._seen: set[tuple[str, str]] = set()
         self._new: list[tuple[str, str, float]] = []
@@ -52,6 +54,7 @@ class Marks:
     def _flush_often(self) -> None:
         while True:
             time.sleep(FLUSH_S)
+            self.on = self._switch.exists()
             self.flush()
 
 
@@ -146,6 +149,8 @@ def engine_times(marks: Marks, call: Any, output: Any) -> None:
 
 def wrapped(function: Callable[..., Any], place: str, ids: Ids, before: bool, marks: Marks) -> Callable[..., Any]:
     def note(arguments: tuple[Any, ...], result: Any) -> None:
+        if not marks.on:
+            return
         with contextlib.suppress(AttributeError, IndexError):  # its arguments are others now
             marks.add(place, ids(arguments, result))
         if place == "worker has a token" and arguments[1].metrics is not None:
@@ -156,7 +161,7 @@ def wrapped(function: Callable[..., Any], place: str, ids: Ids, before: bool, ma
         async def later(*arguments: Any, **named: Any) -> Any:
             if before:
                 note(arguments, None)
-            if place == "gateway receives":
+            if place == "gateway receives" and marks.on:
                 arguments = (*arguments[:2], TokenWrites(arguments[2], arguments[1].run_id, marks), *arguments[3:])
             result = await function(*arguments, **named)
             if not before:
