@@ -62,7 +62,6 @@ class WorkerLink:
         request = pb.SleepModelRequest(
             model=command.model,
             expected_generation=command.generation,
-            level=1,
             mode=f"SLEEP_MODE_{command.mode}",
         )
         await self._stub.SleepModel(request, timeout=_STEP_TIMEOUT_S)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from catenary.core.worker.events import EngineFacts, EngineStats
+from catenary.core.worker.replica import DROPPED
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
 from catenary.runtime.clock import now
@@ -62,6 +63,7 @@ class EmulatedEngine:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
         self._slept_before = False
+        self._level = 0
 
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
@@ -96,6 +98,7 @@ class EmulatedEngine:
 
     async def sleep(self, level: int, freeze: bool) -> None:
         self._model.pause(now())
+        self._level = level
         self._arm()
         profile = self._settings.profile
         first_s = 0.0 if self._slept_before else profile.first_sleep_s
@@ -103,7 +106,8 @@ class EmulatedEngine:
         await asyncio.sleep(first_s or profile.sleep_s)
 
     async def wake(self) -> None:
-        await asyncio.sleep(self._settings.profile.wake_s)
+        profile = self._settings.profile
+        await asyncio.sleep(profile.dropped_wake_s if self._level == DROPPED else profile.wake_s)
         self._model.resume(now())
         self._arm()
 

@@ -101,6 +101,7 @@ class EngineFactory:
             sleep_s=profile.sleep_s,
             wake_s=profile.wake_s,
             awake_bytes=profile.awake_bytes,
+            reload_s=profile.dropped_wake_s,
         )
 
     def _needed_bytes(self, profile: EngineProfile) -> int:

@@ -86,9 +86,7 @@ class WorkerServicer(WorkerServiceServicer):
     async def SleepModel(self, request: pb.SleepModelRequest, context: Context) -> pb.SleepModelResponse:
         mode = _SLEEP_MODES.get(request.mode, SleepMode.DRAIN)
         try:
-            replica = await self._commands.sleep(
-                request.model, request.expected_generation, max(1, request.level), mode
-            )
+            replica = await self._commands.sleep(request.model, request.expected_generation, request.level, mode)
         except CommandRefused as refusal:
             await _refuse(context, refusal)
         return pb.SleepModelResponse(replica=replica)

@@ -32,6 +32,7 @@ from catenary_worker.feed import SnapshotFeed
 from catenary_worker.metrics import WorkerMetrics
 from catenary_worker.servicer import WorkerServicer
 
+GIB = 1 << 30
 STOP_GRACE_S = 1.0
 ABORT_GRACE_S = 2.0
 HOUSEKEEPING_S = 0.2
@@ -136,7 +137,7 @@ class WorkerService:
                 await commands.load(model, 0)
                 if self._worker.one_awake and model != models[-1]:
                     await self._settled(model)
-                    await commands.sleep(model, 0, 1, SleepMode.DRAIN)
+                    await commands.sleep(model, 0, 0, SleepMode.DRAIN)
             except CommandRefused as refusal:
                 self._log.error("model not loaded", model=model, error=str(refusal))
 
@@ -198,12 +199,13 @@ class WorkerService:
             memory_total_bytes=self._accelerator.total_bytes,
             num_accelerators=self._worker.num_accelerators,
             memory_budget_bytes=self._budget_bytes(),
+            host_budget_bytes=round(self._worker.host_memory_gib * GIB),
         )
 
     def _budget_bytes(self) -> int:
         """What awake engines may take together; 0: not known. A machine's memory is no accelerator's."""
         total = 0 if self._accelerator.is_cpu else self._accelerator.total_bytes
-        given = round(self._worker.memory_gib * (1 << 30))
+        given = round(self._worker.memory_gib * GIB)
         return min(given, total) if given and total else given or total
 
     async def _profiles(self) -> dict[str, EngineProfile]:

@@ -25,7 +25,7 @@ class EngineProfile:
     Zero sizes mean unknown (or, for ``kv_capacity_tokens``, not bounded).
 
     ``sharing_loss``: the share of its time by which an engine is slower for each other one that is busy on its
-    accelerator; 0: not measured.
+    accelerator. ``reload_s``: a wake after a sleep that dropped the weights, which reads them again. 0: not measured.
     """
 
     model: str
@@ -55,6 +55,12 @@ class EngineProfile:
     submit_s: float = 0.0
     prefill_curve: PrefillCurve = ()
     sharing_loss: float = 0.0
+    reload_s: float = 0.0
+
+    @property
+    def dropped_wake_s(self) -> float:
+        """Until an engine whose weights were dropped takes calls; where that was not measured, as long as a start."""
+        return self.reload_s or max(self.start_s, self.wake_s)
 
     @property
     def awake_bytes(self) -> int:

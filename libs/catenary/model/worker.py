@@ -37,7 +37,8 @@ class ResidentCall:
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
-    ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown."""
+    ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown.
+    ``sleep_level``: 1 with the weights in host memory, 2 with the weights dropped; 0 while it does not sleep."""
 
     model: str
     state: ReplicaState
@@ -60,6 +61,7 @@ class Replica:
     memory_bytes: int = 0
     ready_in_s: float = 0.0
     awake_bytes: int = 0
+    sleep_level: int = 0
 
     @property
     def takes_calls(self) -> bool:
@@ -69,7 +71,8 @@ class Replica:
 @dataclass(frozen=True, slots=True)
 class Worker:
     """One worker process. ``incarnation`` rises with each start, ``sequence`` with each snapshot of it.
-    ``memory_budget_bytes``: what engines that are awake may take together; 0: not known."""
+    ``memory_budget_bytes``: what engines that are awake may take together; 0: not known. ``host_budget_bytes``: host
+    memory that the weights of sleeping ones may take; 0: not bounded."""
 
     worker_id: str
     address: str
@@ -82,3 +85,4 @@ class Worker:
     num_accelerators: int = 1
     sequence: int = 0
     memory_budget_bytes: int = 0
+    host_budget_bytes: int = 0

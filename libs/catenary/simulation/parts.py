@@ -22,12 +22,15 @@ GIB = 1 << 30
 
 def true_profiles(scenario: Scenario) -> dict[str, EngineProfile]:
     """How the engines behave."""
-    shaping = {"lookahead", "default_output_tokens", "believed_factor", "memory_gib"}
+    shaping = {"lookahead", "default_output_tokens", "believed_factor", "memory_gib", "weights_gib"}
     times = {"sleep_s": scenario.sleep_s, "wake_s": scenario.wake_s}
     common = {name: value for name, value in times.items() if value is not None}
     return {
         name: EngineProfile(
-            name, peak_bytes=round(section.memory_gib * GIB), **section.model_dump(exclude=shaping) | common
+            name,
+            peak_bytes=round(section.memory_gib * GIB),
+            weights_bytes=round(section.weights_gib * GIB),
+            **section.model_dump(exclude=shaping) | common,
         )
         for name, section in scenario.models.items()
     }
@@ -75,8 +78,15 @@ def make_workers(
             for model in ([first] if first else []) + others
         ]
         offset_s = network.offset_s(name)
-        budget_bytes = round(scenario.accelerator_memory_gib * GIB)
         workers[name] = SimWorker(
-            name, replicas, network.heap, jobs, reply(name), offset_s, asleep=not first, budget_bytes=budget_bytes
+            name,
+            replicas,
+            network.heap,
+            jobs,
+            reply(name),
+            offset_s,
+            asleep=not first,
+            budget_bytes=round(scenario.accelerator_memory_gib * GIB),
+            host_bytes=round(scenario.host_memory_gib * GIB),
         )
     return workers

@@ -34,7 +34,8 @@ class Section(BaseModel):
 
 class ModelSection(Section):
     """An engine's iteration model (see catenary.model.profile) and how the pool uses it. ``believed_factor``: what
-    the cores take its times to be, relative to the truth. ``memory_gib``: of the accelerator's, while awake."""
+    the cores take its times to be, relative to the truth. ``memory_gib``: of the accelerator's, while awake;
+    ``weights_gib``: of the host's, while asleep."""
 
     prefill_base_s: Seconds = 0.005
     prefill_token_s: Seconds = 0.0001
@@ -53,6 +54,8 @@ class ModelSection(Section):
     wake_s: Seconds = 0.5
     believed_factor: float = Field(default=1.0, gt=0, le=10)
     memory_gib: float = Field(default=0.0, ge=0, le=100_000)
+    weights_gib: float = Field(default=0.0, ge=0, le=100_000)
+    reload_s: Seconds = 0.0
     sharing_loss: float = Field(default=0.0, ge=0, le=100)
 
 
@@ -161,8 +164,9 @@ class ProvisionerSection(Section):
 class Scenario(Section):
     """``replicas``: engines per model awake at first, one worker and one accelerator each. ``accelerators`` of 0: each
     keeps its model. Otherwise there are so many, every model resident on each; more than one awake at a time only where
-    ``provisioner.awake_together`` allows it and they fit into ``accelerator_memory_gib``. ``sleep_s`` and ``wake_s``
-    hold for all models."""
+    ``provisioner.awake_together`` allows it and they fit into ``accelerator_memory_gib``. ``host_memory_gib`` of
+    each worker holds the weights of what sleeps (0: all of them); what has no room there is read again, ``reload_s``,
+    when it wakes. ``sleep_s`` and ``wake_s`` hold for all models."""
 
     name: str
     workflow: dict[str, Any]
@@ -170,6 +174,7 @@ class Scenario(Section):
     replicas: dict[str, Annotated[int, Field(ge=0, le=1000)]]
     accelerators: int = Field(default=0, ge=0, le=1000)
     accelerator_memory_gib: float = Field(default=0.0, ge=0, le=100_000)
+    host_memory_gib: float = Field(default=0.0, ge=0, le=100_000)
     sleep_s: Seconds | None = None
     wake_s: Seconds | None = None
     provisioner: ProvisionerSection = Field(default_factory=ProvisionerSection)

@@ -10,12 +10,15 @@ from catenary.core.worker.engines import EngineKeeper
 from catenary.core.worker.events import (
     AbortCalls,
     CommandDone,
+    EngineFacts,
     ReplicaSettings,
     SleepEngine,
     SnapshotChanged,
     WakeEngine,
     WorkerAction,
 )
+from catenary.core.worker.memory import host_shortage
+from catenary.core.worker.replica import DROPPED, IN_HOST
 from catenary.model.outcome import FinishReason
 from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
 from catenary.simulation.engine import EngineModel
@@ -31,7 +34,7 @@ class SimWorker:
     """``reply`` carries events to a gateway. ``jobs`` holds the truth that engines alone may read. ``on_change`` hears
     of each change of a replica. The first of ``replicas`` begins awake unless ``asleep``, the others asleep. Engines
     that are busy together slow each other by their profiles' ``sharing_loss``; what is awake fits into
-    ``budget_bytes`` (0: not bounded)."""
+    ``budget_bytes``, the weights of what sleeps into ``host_bytes`` (0: not bounded)."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class SimWorker:
         offset_s: float = 0.0,
         asleep: bool = False,
         budget_bytes: int = 0,
+        host_bytes: int = 0,
     ) -> None:
         self.worker_id = worker_id
         self.address = f"{worker_id}:1"
@@ -59,6 +63,7 @@ class SimWorker:
         self._handles = 0
         self._done: dict[int, Callable[[str], None]] = {}
         self._budget_bytes = budget_bytes
+        self._host_bytes = host_bytes
         self._card = SharedAccelerator[str]()
         self.engines = self._keeper(asleep)
 
@@ -72,15 +77,20 @@ class SimWorker:
                 sleep_s=replica.profile.sleep_s,
                 wake_s=replica.profile.wake_s,
                 awake_bytes=replica.profile.awake_bytes,
+                reload_s=replica.profile.dropped_wake_s,
             )
             for replica in self.replicas.values()
         ]
-        keeper = EngineKeeper(settings, SimCalls(self.replicas), self._budget_bytes)
+        keeper = EngineKeeper(settings, SimCalls(self.replicas), self._budget_bytes, self._host_bytes)
+        for model, record in keeper.records.items():
+            record.facts = EngineFacts(weights_bytes=self.replicas[model].profile.weights_bytes)
         for number, (model, record) in enumerate(keeper.records.items()):
             is_awake = number == 0 and not asleep
             record.change(ReplicaState.AWAKE if is_awake else ReplicaState.ASLEEP)
             self._count(model, awake=is_awake)
             if not is_awake:
+                shortage = host_shortage(record, keeper.records.values(), self._host_bytes)
+                record.sleep_level = DROPPED if shortage else IN_HOST
                 self.replicas[model].engine.pause(self._heap.now)
         return keeper
 
@@ -120,7 +130,7 @@ class SimWorker:
 
     def sleep(self, model: str, generation: int, mode: SleepMode, command_id: int, done: Callable[[str], None]) -> None:
         self._done[command_id] = done
-        self._do(self.engines.sleep(command_id, model, generation, 1, mode, self._heap.now))
+        self._do(self.engines.sleep(command_id, model, generation, 0, mode, self._heap.now))
 
     def wake(self, model: str, generation: int, command_id: int, done: Callable[[str], None]) -> None:
         self._done[command_id] = done
@@ -136,7 +146,7 @@ class SimWorker:
                     self._heap.after(self.replicas[action.model].profile.sleep_s, self._slept, action.model)
                 case WakeEngine():
                     self._count(action.model, awake=True)
-                    self._heap.after(self.replicas[action.model].profile.wake_s, self._woke, action.model)
+                    self._heap.after(self.engines.records[action.model].wake_s, self._woke, action.model)
                 case AbortCalls():
                     self._abort_all(action.handles)
                 case CommandDone():
@@ -230,6 +240,7 @@ class SimWorker:
             shown,
             sequence=self._sequence,
             memory_budget_bytes=self._budget_bytes,
+            host_budget_bytes=self._host_bytes,
         )
 
     def _shown(self, replica: SimReplica) -> Replica:

@@ -166,7 +166,7 @@ class ResidentCall(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., router_epoch: _Optional[int] = ..., output_tokens: _Optional[int] = ..., running: _Optional[bool] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
 class ReplicaSnapshot(_message.Message):
-    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s", "awake_bytes")
+    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s", "awake_bytes", "sleep_level")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,7 @@ class ReplicaSnapshot(_message.Message):
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     READY_IN_S_FIELD_NUMBER: _ClassVar[int]
     AWAKE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SLEEP_LEVEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     state: ReplicaState
     generation: int
@@ -209,10 +210,11 @@ class ReplicaSnapshot(_message.Message):
     memory_bytes: int
     ready_in_s: float
     awake_bytes: int
-    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., awake_bytes: _Optional[int] = ...) -> None: ...
+    sleep_level: int
+    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., awake_bytes: _Optional[int] = ..., sleep_level: _Optional[int] = ...) -> None: ...
 
 class WorkerSnapshot(_message.Message):
-    __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence", "memory_budget_bytes")
+    __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence", "memory_budget_bytes", "host_budget_bytes")
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
@@ -224,6 +226,7 @@ class WorkerSnapshot(_message.Message):
     NUM_ACCELERATORS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HOST_BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
     worker_id: str
     address: str
     incarnation: int
@@ -235,7 +238,8 @@ class WorkerSnapshot(_message.Message):
     num_accelerators: int
     sequence: int
     memory_budget_bytes: int
-    def __init__(self, worker_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[int] = ..., accelerator: _Optional[str] = ..., replicas: _Optional[_Iterable[_Union[ReplicaSnapshot, _Mapping]]] = ..., draining: _Optional[bool] = ..., memory_total_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., num_accelerators: _Optional[int] = ..., sequence: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ...) -> None: ...
+    host_budget_bytes: int
+    def __init__(self, worker_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[int] = ..., accelerator: _Optional[str] = ..., replicas: _Optional[_Iterable[_Union[ReplicaSnapshot, _Mapping]]] = ..., draining: _Optional[bool] = ..., memory_total_bytes: _Optional[int] = ..., memory_free_bytes: _Optional[int] = ..., num_accelerators: _Optional[int] = ..., sequence: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., host_budget_bytes: _Optional[int] = ...) -> None: ...
 
 class WatchSnapshotsRequest(_message.Message):
     __slots__ = ("watcher_id", "router_epoch")

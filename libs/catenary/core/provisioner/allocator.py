@@ -15,6 +15,8 @@ from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 
 ALMOST_S = 0.05
 COMMAND_TIMEOUT_S = 120.0
+DROPPED = 2
+"""Sleep level: a wake reads the weights again."""
 IN_ENGINE = (ReplicaState.AWAKE, ReplicaState.DRAINING, ReplicaState.LOADING)
 
 
@@ -181,6 +183,7 @@ class Allocator:
             beside=engines,
             memory_bytes=worker.memory_budget_bytes,
             needs={r.model: r.awake_bytes for r in replicas},
+            dropped=frozenset(r.model for r in replicas if r.sleep_level == DROPPED),
         )
 
 

@@ -78,7 +78,7 @@ class Outlook:
         return PoolOutlook(
             model=model,
             profile=profile,
-            times=ActionTimes(profile.sleep_s, profile.wake_s, profile.start_s),
+            times=ActionTimes(profile.sleep_s, profile.wake_s, profile.start_s, profile.dropped_wake_s),
             bounds=self.bounds.get(model, Bounds()),
             traffic=traffic,
             rate=ask.calls,

@@ -35,13 +35,13 @@ class WorkerCore:
     """
 
     def __init__(self, worker: Worker, replicas: Iterable[ReplicaSettings], max_calls: int) -> None:
-        """``worker`` gives the fields of the snapshots that do not change, and the budget of awake engines."""
+        """``worker`` gives the fields of the snapshots that do not change, and the memory budgets."""
         self._worker = worker
         self._max_calls = max_calls
         self._calls = CallTable()
         self._epochs = EpochGuard(_RUNS_PER_CALL * max_calls)
         self._sequence = 0
-        self.engines = EngineKeeper(replicas, self._calls, worker.memory_budget_bytes)
+        self.engines = EngineKeeper(replicas, self._calls, worker.memory_budget_bytes, worker.host_budget_bytes)
 
     @property
     def num_calls(self) -> int:
@@ -131,6 +131,7 @@ class WorkerCore:
             num_accelerators=fixed.num_accelerators,
             sequence=self._sequence,
             memory_budget_bytes=fixed.memory_budget_bytes,
+            host_budget_bytes=fixed.host_budget_bytes,
         )
 
     def _stale(self, start: CallStart, record: ReplicaRecord) -> NotStarted | None:

@@ -18,8 +18,8 @@ from catenary.core.worker.events import (
     WakeEngine,
     WorkerAction,
 )
-from catenary.core.worker.memory import gib, too_large
-from catenary.core.worker.replica import Job, JobKind, JobQueue, ReplicaRecord
+from catenary.core.worker.memory import gib, host_shortage, too_large
+from catenary.core.worker.replica import DROPPED, IN_HOST, Job, JobKind, JobQueue, ReplicaRecord
 from catenary.model.outcome import FinishReason
 from catenary.model.worker import ReplicaState, SleepMode
 
@@ -41,9 +41,13 @@ class EngineCalls(Protocol):
 class EngineKeeper:
     """The replicas' states. Each method takes one event and returns what to do."""
 
-    def __init__(self, replicas: Iterable[ReplicaSettings], calls: EngineCalls, budget_bytes: int = 0) -> None:
-        """``budget_bytes``: what engines that are awake may take of the accelerator together; 0: not bounded here."""
+    def __init__(
+        self, replicas: Iterable[ReplicaSettings], calls: EngineCalls, budget_bytes: int = 0, host_bytes: int = 0
+    ) -> None:
+        """``budget_bytes``: what engines that are awake may take of the accelerator together; ``host_bytes``: what the
+        weights of sleeping ones may take of the host's memory; 0: not bounded here."""
         self.budget_bytes = budget_bytes
+        self.host_bytes = host_bytes
         self.records = {settings.model: ReplicaRecord(settings) for settings in replicas}
         self.draining = False
         self._calls = calls
@@ -71,6 +75,8 @@ class EngineKeeper:
     def sleep(
         self, command_id: int, model: str, generation: int, level: int, mode: SleepMode, now: float
     ) -> list[WorkerAction]:
+        """``level`` 0: with the weights in host memory where they fit, else dropped. Calls cannot be frozen without
+        them and go on elsewhere."""
         record = self._find(model, generation)
         if isinstance(record, str):
             return [CommandDone(command_id, record)]
@@ -80,8 +86,14 @@ class EngineKeeper:
             return [
                 CommandDone(command_id, f"model {model!r} is {record.state}; only an AWAKE one can be put to sleep")
             ]
+        shortage = host_shortage(record, self.records.values(), self.host_bytes)
+        if shortage and level == IN_HOST:
+            return [CommandDone(command_id, shortage)]
+        if shortage and not level and mode is SleepMode.FREEZE:
+            mode = SleepMode.REPLAY
         record.change(ReplicaState.DRAINING)
-        job = Job(JobKind.SLEEP, model, command_id, level, mode is SleepMode.FREEZE)
+        record.sleep_level = level or (DROPPED if shortage else IN_HOST)
+        job = Job(JobKind.SLEEP, model, command_id, record.sleep_level, mode is SleepMode.FREEZE)
         actions: list[WorkerAction] = [SnapshotChanged()]
         if mode is SleepMode.FREEZE:
             self._jobs.put(job)
@@ -224,7 +236,7 @@ class EngineKeeper:
                 case JobKind.SLEEP:
                     actions.append(SleepEngine(job.model, job.level, job.freeze))
                 case JobKind.WAKE:
-                    record.wakes_at = now + record.settings.wake_s
+                    record.wakes_at = now + record.wake_s
                     actions += [WakeEngine(job.model), SnapshotChanged()]
                 case JobKind.STOP:
                     record.change(ReplicaState.DRAINING)

@@ -22,6 +22,7 @@ class ReplicaSettings:
     sleep_s: float = 0.0
     wake_s: float = 0.0
     awake_bytes: int = 0
+    reload_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
-"""Which engines have room on the accelerator together."""
+"""Which engines have room together: awake on the accelerator, or asleep in host memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from catenary.core.worker.replica import JobKind, JobQueue, ReplicaRecord
+from catenary.core.worker.replica import IN_HOST, JobKind, JobQueue, ReplicaRecord
 from catenary.model.worker import ReplicaState
 
 _GIB = 1 << 30
@@ -24,6 +24,19 @@ def too_large(record: ReplicaRecord, records: Iterable[ReplicaRecord], jobs: Job
     return (
         f"model {model!r} needs {gib(needed)} awake; {gib(taken)} of {gib(budget_bytes)} are taken by {others}; "
         f"put one to sleep first, or raise the worker's memory_gib"
+    )
+
+
+def host_shortage(record: ReplicaRecord, records: Iterable[ReplicaRecord], host_bytes: int) -> str:
+    """Why the replica's weights cannot be kept in host memory beside those that are there; empty: they can."""
+    kept = [other for other in records if other is not record and other.sleep_level == IN_HOST]
+    taken, needed = sum(other.facts.weights_bytes for other in kept), record.facts.weights_bytes
+    if not host_bytes or taken + needed <= host_bytes:
+        return ""
+    others = ", ".join(sorted(other.settings.model for other in kept)) or "nobody"
+    return (
+        f"model {record.settings.model!r} asleep needs {gib(needed)} of host memory; {gib(taken)} of {gib(host_bytes)} "
+        f"are taken by {others}; sleep at level 2, or raise the worker's host_memory_gib"
     )
 
 

@@ -14,6 +14,7 @@ from catenary.model.worker import Replica, ReplicaState
 _MOST_PROGRESS = 0.99
 _UNKNOWN_START_S = 60.0
 SOON_S = 0.05
+IN_HOST, DROPPED = 1, 2
 
 
 class JobKind(Enum):
@@ -49,11 +50,16 @@ class ReplicaRecord:
     started_at: float | None = None
     wakes_at: float | None = None
     after_drain: Job | None = None  # what follows once its calls have ended
+    sleep_level: int = 0  # that it sleeps at, or is on its way to
 
     @property
     def awake_bytes(self) -> int:
         """As the profile says, or as its start was seen to take."""
         return self.settings.awake_bytes or self.facts.memory_bytes
+
+    @property
+    def wake_s(self) -> float:
+        return self.settings.reload_s if self.sleep_level == DROPPED else self.settings.wake_s
 
     @property
     def max_model_len(self) -> int:
@@ -63,6 +69,8 @@ class ReplicaRecord:
         self.state = state
         self.error = error
         self.wakes_at = None
+        if state is not ReplicaState.ASLEEP:
+            self.sleep_level = 0
         self.generation += 1
 
     def snapshot(self, calls: Iterable[HeldCall], now: float) -> Replica:
@@ -89,6 +97,7 @@ class ReplicaRecord:
             memory_bytes=facts.memory_bytes,
             ready_in_s=0.0 if self.wakes_at is None else max(SOON_S, self.wakes_at - now),
             awake_bytes=self.awake_bytes,
+            sleep_level=self.sleep_level if self.state is ReplicaState.ASLEEP else 0,
         )
 
     def _load_progress(self, now: float) -> float:

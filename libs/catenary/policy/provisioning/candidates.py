@@ -36,13 +36,13 @@ def after(capacity: Capacity, move: Move) -> dict[str, tuple[float, ...]]:
 
 
 def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Iterator[Move]:
-    """One move of each kind and neighbourhood: where it wakes most frozen calls, then where fewest calls run, then by
-    worker id."""
+    """One move of each kind and neighbourhood: where it wakes most frozen calls, then where the weights are at hand,
+    then where fewest calls run, then by worker id."""
     seen: set[tuple[object, ...]] = set()
     awake = sum(accelerator.size for accelerator in accelerators if accelerator.awake)
     counts = {name: len(ready) for name, ready in capacity_of(accelerators, context.pools).items()}
     possible = [(a, move) for a in accelerators if a.movable for move in _moves(context, a)]
-    possible.sort(key=lambda pair: (-pair[0].frozen.get(pair[1].after, 0), pair[0].num_calls, pair[0].worker_id))
+    possible.sort(key=lambda pair: _rank(*pair))
     for accelerator, move in possible:
         if (move.key, move.beside) in seen:
             continue
@@ -56,12 +56,17 @@ def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Ite
         yield move
 
 
+def _rank(accelerator: Accelerator, move: Move) -> tuple[int, bool, int, str]:
+    frozen, dropped = accelerator.frozen.get(move.after, 0), move.after in accelerator.dropped
+    return -frozen, dropped, accelerator.num_calls, accelerator.worker_id
+
+
 def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
     name, awake = accelerator.worker_id, accelerator.awake
     if not awake:
         for model in accelerator.asleep:
             if model in context.pools:
-                yield Move(MoveKind.WAKE, name, "", model, takes_s=context.pools[model].times.wake_s)
+                yield Move(MoveKind.WAKE, name, "", model, takes_s=_wake_s(context, accelerator, model))
         for model in accelerator.startable:
             if model in context.pools and not accelerator.asleep:
                 yield Move(MoveKind.START, name, "", model, takes_s=context.pools[model].times.start_s)
@@ -75,7 +80,7 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
     if len(models) < context.settings.awake_together:
         for model in accelerator.asleep:
             if model in context.pools and fits(accelerator, (*models, model)):
-                wake_s = context.pools[model].times.wake_s
+                wake_s = _wake_s(context, accelerator, model)
                 yield Move(MoveKind.JOIN, name, "", model, takes_s=wake_s, beside=models)
     if accelerator.still_s < context.settings.dwell_s:
         return
@@ -87,6 +92,11 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
                     yield _switch(context, accelerator, before, model, others)
 
 
+def _wake_s(context: PlanContext, accelerator: Accelerator, model: str) -> float:
+    times = context.pools[model].times
+    return times.reload_s if model in accelerator.dropped else times.wake_s
+
+
 def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:
     return tuple(other for other in models if other != model)
 
@@ -94,7 +104,7 @@ def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:
 def _switch(context: PlanContext, accelerator: Accelerator, name: str, model: str, beside: tuple[str, ...]) -> Move:
     """Running calls finish first where that is quick; else they go on elsewhere, or where nobody else is awake here."""
     before = context.pools[name]
-    takes_s = before.times.sleep_s + context.pools[model].times.wake_s
+    takes_s = before.times.sleep_s + _wake_s(context, accelerator, model)
     end_s = drain_s(before) if accelerator.num_calls else 0.0
     others = any(before.model in (a.awake, *a.beside) for a in context.accelerators if a is not accelerator)
     if end_s <= DRAIN_PATIENCE * takes_s:

@@ -11,11 +11,13 @@ from catenary.policy.prediction import Traffic
 
 @dataclass(frozen=True, slots=True)
 class ActionTimes:
-    """How long it takes to put an engine to sleep, to wake it, and to start it where none is loaded."""
+    """How long it takes to put an engine to sleep, to wake it, to start it where none is loaded, and to wake it where
+    its weights were dropped."""
 
     sleep_s: float = 0.0
     wake_s: float = 0.0
     start_s: float = 0.0
+    reload_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Accelerator:
     ``frozen``: calls that wait in a model asleep here until it wakes here. ``still_s``: for how long nothing has been
     changed here. ``idle_s``: for how long nothing has been awake. ``beside``: models awake together with ``awake``,
     each with its own ``ready_in_s``; ``memory_bytes``: what engines that are awake may take (0: not known), ``needs``:
-    what each takes."""
+    what each takes. ``dropped``: models asleep here without their weights."""
 
     worker_id: str
     awake: str = ""
@@ -51,6 +53,7 @@ class Accelerator:
     beside: Mapping[str, float] = field(default_factory=dict)
     memory_bytes: int = 0
     needs: Mapping[str, int] = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
 
     @property
     def engines(self) -> tuple[tuple[str, float], ...]:

@@ -111,8 +111,9 @@ def _unfrozen(context: PlanContext, pool: PoolOutlook) -> PoolOutlook:
 def _slowest_s(context: PlanContext, model: str) -> float:
     """The quickest way to one more replica of the model takes so long."""
     times = context.pools[model].times
-    if any(model in (*a.asleep, a.awake, *a.beside) for a in context.accelerators):
-        return times.sleep_s + times.wake_s
+    holders = [a for a in context.accelerators if model in (*a.asleep, a.awake, *a.beside)]
+    if holders:
+        return times.sleep_s + (times.reload_s if all(model in a.dropped for a in holders) else times.wake_s)
     return times.start_s
 
 

@@ -41,6 +41,10 @@ class WorkerConfig(Section):
     """Accelerator memory that its awake engines may take together; 0: all of it (on CPU and without a figure: not
     known, so that one is awake at a time)."""
 
+    host_memory_gib: float = Field(default=0.0, ge=0, le=100_000)
+    """Host memory that the weights of its sleeping engines may take; one that has no room drops them and reads them
+    again when it wakes. 0: not bounded."""
+
     @model_validator(mode="after")
     def _device_names_each_accelerator(self) -> WorkerConfig:
         num_named = self.device.count(",") + 1
