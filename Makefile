@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: bench-overhead bench-ray bench-vllm help setup demo test test-fast drills fuzz fidelity compose-test ray-test check protos docs format
+.PHONY: bench-overhead bench-ray bench-vllm help setup demo test test-fast drills fuzz fuzz-coverage fidelity compose-test ray-test check protos docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,6 +32,12 @@ drills: setup  ## Kills for twenty minutes, then pauses, then bad connections (C
 
 fuzz: setup  ## 10,000 inputs each for the spec parser, the templates and every RPC (CATENARY_TEST_EXAMPLES)
 	@CATENARY_TEST_EXAMPLES=$${CATENARY_TEST_EXAMPLES:-10000} $(BIN)/pytest --timeout 3600 tests/unit/test_template_fuzz.py tests/integration/test_rpc_fuzz.py
+
+fuzz-coverage: setup  ## The same readers under atheris, which looks for inputs that reach new code (own environment: .venv-fuzz; RUNS=10000)
+	@test -x .venv-fuzz/bin/python || $(BIN)/python -m venv .venv-fuzz
+	@.venv-fuzz/bin/pip install --quiet --editable ".[fuzz]"
+	@for target in template specification submission; do \
+		.venv-fuzz/bin/python tests/fuzz/coverage_guided.py $$target .venv-fuzz/corpus/$$target -runs=$${RUNS:-10000} -max_len=8192 || exit 1; done
 
 compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker)
 	@$(BIN)/python scripts/compose_test

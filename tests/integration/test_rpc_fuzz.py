@@ -6,10 +6,12 @@ CATENARY_TEST_EXAMPLES is the number of requests per RPC; ``make fuzz`` sends 10
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,8 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rpc_requests import ENGINE, LAST_EPOCH, RELEASED, RPCS, Rpc
 from whole_cluster import chain, events_of, write_config
+from worker_config import STEP_S, fixed
 from worker_config import config as worker_config
-from worker_config import fixed
 from worker_process import WorkerProcess, gateway_side, snapshot_where, until_awake, worker_process
 
 from catenary.runtime.cluster import Cluster
@@ -40,6 +42,7 @@ TRIES = 10
 PAUSE_S = 0.05
 TIMEOUT_S = 20.0
 MANY_TOKENS = 1 << 30
+HOURS_STEP_S = 4.0
 UP = (worker_pb2.REPLICA_STATE_AWAKE, worker_pb2.REPLICA_STATE_ASLEEP)
 CLEAR = {
     grpc.StatusCode.OK,
@@ -64,13 +67,16 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clu
 async def workers(
     store_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[WorkerProcess, WorkerProcess]]:
-    """Two of no cluster, since the commands change them. The second has a call without end, so it drains for ever."""
+    """Two of no cluster, since the commands change them. The second has a call of hours, so it drains as long."""
 
-    def worker(name: str) -> AbstractContextManager[WorkerProcess]:
+    def worker(name: str, step_s: float) -> AbstractContextManager[WorkerProcess]:
         folder = tmp_path_factory.mktemp(name)
-        return worker_process(worker_config(folder, store_url, name, drain_timeout_s=3_600.0), folder)
+        made = worker_config(folder, store_url, name, drain_timeout_s=86_400.0)
+        profile = Path(made["models"]["m"]["profile"])
+        profile.write_text(json.dumps({**json.loads(profile.read_text()), "step_base_s": step_s}))
+        return worker_process(made, folder)
 
-    with worker("fuzzed") as fuzzed, worker("leaving") as leaving:
+    with worker("fuzzed", STEP_S) as fuzzed, worker("leaving", HOURS_STEP_S) as leaving:
         await asyncio.gather(until_awake(fuzzed.address, "noop"), until_awake(leaving.address))
         async with gateway_side(leaving.address) as side:
             await (await side.start("r/endless", sampling=fixed(MANY_TOKENS))).first.wait()
