@@ -9,7 +9,7 @@ from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.v1 import run_pb2
 
 MAX_WAITING = 10_000
-GAP_S = 0.002
+GAP_S = 0.005
 LAST_EVENTS = ("run_finished", "run_refused")
 
 
@@ -18,7 +18,7 @@ class ReaderTooSlow(Exception):
 
 
 class Subscription:
-    """One watcher of one run. ``next`` gives what came together, within 2 ms after a pause, until the last event."""
+    """One watcher of one run. ``next`` gives what came together, within 5 ms after a pause, until the last event."""
 
     def __init__(self, limit: int, stream_tokens: bool) -> None:
         self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, GAP_S, yields=True)
