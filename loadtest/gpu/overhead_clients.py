@@ -7,9 +7,10 @@ import multiprocessing
 from dataclasses import astuple
 from typing import Any
 
-from overhead_ways import Asked, Timed, through_catenary, through_serve
+from overhead_ways import Asked, Timed, keep_backlog, through_catenary, through_serve
 
 CLIENTS = 4
+WAYS = {"catenary": through_catenary, "serve": through_serve, "backlog": keep_backlog}
 
 
 def client_process(pipe: Any, barrier: Any) -> None:
@@ -24,8 +25,7 @@ async def _client(pipe: Any, barrier: Any) -> None:
         async def go() -> None:
             await asyncio.to_thread(barrier.wait)
 
-        drive = through_catenary if way == "catenary" else through_serve
-        found = await drive(address, model, asked, go())
+        found = await WAYS[way](address, model, asked, go())
         pipe.send([astuple(one) for one in found])
 
 
@@ -45,10 +45,15 @@ class Clients:
 
     async def round(self, way: str, address: str, model: str, asked: list[Asked]) -> list[Timed]:
         """The calls' times, in their order."""
+        answers = await self.each(way, address, model, asked)
+        return [answers[n % CLIENTS][n // CLIENTS] for n in range(len(asked))]
+
+    async def each(self, way: str, address: str, model: str, asked: list[Asked]) -> list[list[Timed]]:
+        """Every n-th call to the n-th process; what each of them answers."""
         for number, pipe in enumerate(self._pipes):
             pipe.send((way, address, model, asked[number::CLIENTS]))
         answers = await asyncio.gather(*(asyncio.to_thread(pipe.recv) for pipe in self._pipes))
-        return [Timed(*answers[n % CLIENTS][n // CLIENTS]) for n in range(len(asked))]
+        return [[Timed(*one) for one in answer] for answer in answers]
 
     def close(self) -> None:
         for pipe in self._pipes:
