@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -53,7 +52,7 @@ def _other_bytes(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _set_a_field(draw: st.DrawFn, message: Message, depth: int) -> None:
-    fields: Sequence[Any] = message.DESCRIPTOR.fields
+    fields: list[Any] = list(message.DESCRIPTOR.fields)
     if not fields:
         return
     field = draw(st.sampled_from(fields))
