@@ -33,6 +33,7 @@ from catenary.model.backlog import Backlog
 from catenary.model.run import Run
 from catenary.model.spec import SpecError
 from catenary.model.workflow import Limits
+from catenary.runtime.background import Background
 from catenary.runtime.clock import now
 from catenary.runtime.config import Config
 from catenary.runtime.store.runs import RunStore, StoredRun, Unfinished
@@ -42,7 +43,6 @@ from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import run_pb2
 from catenary_gateway.adopter import Adopter
 from catenary_gateway.adoption import adopted, unreadable
-from catenary_gateway.background import Background
 from catenary_gateway.backlogs import BacklogExchange
 from catenary_gateway.context import RunContext, already_stored, not_stored_yet
 from catenary_gateway.demand_feed import DemandFeed

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from catenary.core.gateway.events import CallTokenized, GatewayEvent, Tokenize, TokenizeFailed
 from catenary.core.progress import ReadyCall
+from catenary.runtime.background import Background
 from catenary.runtime.config import ModelConfig
 from catenary.runtime.tokenizer import Tokenizer, TokenizerError, load_tokenizer
-from catenary_gateway.background import Background
 
 INLINE_BYTES = 16_384
 BLOCK_TOKENS = 16

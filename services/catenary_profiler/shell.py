@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from catenary.core.profiler import ProfilerCore
+from catenary.runtime.background import Background
 from catenary.runtime.config import Config
 from catenary.runtime.profile_settings import settings_digest
 from catenary.runtime.rpc import GrpcServer, channel
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.profiles import ProfileStore
-from catenary.runtime.tasks import cancel
 from catenary.v1.profiler_service_pb2_grpc import add_ProfilerServiceServicer_to_server
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
@@ -36,6 +35,7 @@ class ProfilerShell:
             config.profiler.max_correction,
         )
         self._server = GrpcServer(config.profiler.address)
+        self._background = Background()
         self._parts = AsyncExitStack()
 
     @property
@@ -52,14 +52,19 @@ class ProfilerShell:
         servicer = ProfilerServicer(self._core, measurement, archive, metrics)
         self._server.add(add_ProfilerServiceServicer_to_server, servicer, "catenary.v1.ProfilerService")
         await archive.load()
-        for following, name in ((archive.follow_corrections(), "corrections"), (metrics.follow(), "metrics")):
-            self._parts.push_async_callback(cancel, asyncio.create_task(following, name=name))
+        self._parts.push_async_callback(self._background.close)
+        self._background.spawn(archive.follow_corrections(), essential=True)
+        self._background.spawn(metrics.follow())
         metrics.serve(self._config.profiler.metrics_port)
         self._parts.push_async_callback(metrics.close)
         await self._server.start()
         self._parts.push_async_callback(self._server.stop, STOP_GRACE_S)
         self._parts.push_async_callback(servicer.close)
         await self._server.set_serving(True)
+
+    async def finished(self) -> None:
+        """Raises what a loop raised that the profiler needs."""
+        await self._background.failed()
 
     async def stop(self) -> None:
         await self._parts.aclose()

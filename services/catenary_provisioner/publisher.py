@@ -8,6 +8,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from catenary.runtime.background import Background
 from catenary.runtime.store.plans import PlanStore
 from catenary.runtime.tasks import cancel
 from catenary.v1.provisioner_service_pb2 import Plan
@@ -18,14 +19,15 @@ _PAUSE_S = 0.1
 class PlanPublisher:
     """Writes the newest plan after each change, at most ten times a second; a failed write is repeated."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, background: Background) -> None:
+        self._background = background
         self._store = PlanStore(redis)
         self._plan = Plan()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="plan publisher")
+        self._task = self._background.spawn(self._run(), essential=True)
 
     def offer(self, plan: Plan) -> None:
         """Have ``plan`` written instead of all earlier ones."""

@@ -17,6 +17,7 @@ from catenary.policy.provisioning import PLANNERS
 from catenary.policy.provisioning.context import Bounds, PlanSettings
 from catenary.policy.provisioning.static import wanted_workers
 from catenary.runtime import clock
+from catenary.runtime.background import Background
 from catenary.runtime.config import Config
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
@@ -57,9 +58,10 @@ class ProvisionerService:
         self._server = GrpcServer(settings.address)
         slots = [AcceleratorSlot(w.id, tuple(w.models), w.num_accelerators) for w in config.workers]
         core = ProvisionerCore(wanted_workers(slots), _core_settings(config), clock.now(), _allocator(config))
-        self._publisher = PlanPublisher(self._redis)
+        self._background = Background()
+        self._publisher = PlanPublisher(self._redis, self._background)
         self._metrics = ProvisionerMetrics()
-        self._provisioner = Provisioner(core, self._backend, instance, self._offer)
+        self._provisioner = Provisioner(core, self._backend, instance, self._offer, self._background)
         self._server.add(
             add_ProvisionerServiceServicer_to_server,
             ProvisionerServicer(self._provisioner),
@@ -78,12 +80,11 @@ class ProvisionerService:
         await self._server.start()
         settings = self._config.provisioner
         self._lease = Lease(self._redis, LEASE_NAME, self._instance, self.address, settings.lease_ttl_s)
-        self._keeper = asyncio.create_task(self._keep_lease(self._lease), name="provisioner lease")
+        self._keeper = self._background.spawn(self._keep_lease(self._lease), essential=True)
 
     async def finished(self) -> None:
-        """Runs until the lease is lost to another provisioner; raises LeaseTaken then."""
-        if self._keeper is not None:
-            await asyncio.shield(self._keeper)
+        """Raises LeaseTaken when another provisioner takes the lease, or what a loop raised that this one needs."""
+        await self._background.failed()
 
     async def stop(self) -> None:
         await self._server.set_serving(False)
@@ -93,6 +94,7 @@ class ProvisionerService:
         if self._keeper is not None:
             await cancel(self._keeper)
         await self._publisher.stop()
+        await self._background.close()
         if self._lease is not None and self._lease.valid:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._lease.release()
@@ -128,7 +130,7 @@ class ProvisionerService:
             return
         await self._provisioner.start()
         if self._config.provisioner.policy != "static":
-            self._reading = asyncio.create_task(self._reader.run(), name="demand reader")
+            self._reading = self._background.spawn(self._reader.run(), essential=True)
         self._publisher.start()
         self._offer(self._provisioner.plan())
         self._metrics.serve(self._config.provisioner.metrics_port)

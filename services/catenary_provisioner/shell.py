@@ -35,6 +35,7 @@ from catenary.core.provisioner.events import (
     WorkerServing,
 )
 from catenary.runtime import clock
+from catenary.runtime.background import Background
 from catenary.runtime.rpc import error_info
 from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.plan import plan_to_proto
@@ -58,12 +59,14 @@ class Provisioner:
         backend: Callable[[Notify], ClusterBackend],
         watcher_id: str,
         publish: Callable[[Plan], None],
+        background: Background,
     ) -> None:
         self.epoch = 0
         self._core = core
         self._backend = backend(self._from_cluster)
         self._watcher_id = watcher_id
         self._publish = publish
+        self._background = background
         self._changed_at = time.time()
         self._links: dict[str, WorkerLink] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,7 +80,7 @@ class Provisioner:
 
     async def start(self) -> None:
         await self._backend.open()
-        self._ticker = asyncio.create_task(self._tick(), name="provisioner tick")
+        self._ticker = self._background.spawn(self._tick(), essential=True)
 
     async def stop(self) -> None:
         """End all workers that this provisioner started."""

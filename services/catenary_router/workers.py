@@ -92,13 +92,17 @@ class WorkerWatcher:
         async with channel(entry.address) as connection:
             stub = worker_service_pb2_grpc.WorkerServiceStub(connection)
             while True:
+                stream = stub.WatchSnapshots(request)
                 try:
-                    async for response in stub.WatchSnapshots(request):
+                    async for response in stream:
                         self._heard.add(entry)
                         self._handle(SnapshotArrived(worker_from_proto(response.snapshot)))
                 except grpc.RpcError as error:
                     self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
+                except Exception as error:  # a snapshot that cannot be taken costs its worker, not the pools
+                    self._log.error("worker snapshot not taken", worker_id=entry.worker_id, exc_info=error)
                 finally:
+                    stream.cancel()
                     self._heard.discard(entry)
                     self._former.discard(entry)
                     self._handle(WorkerLost(entry.worker_id))

@@ -14,12 +14,14 @@ from catenary.core.worker import WorkerCore
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import ReplicaState, SleepMode, Worker
 from catenary.runtime.advertised import advertised
+from catenary.runtime.background import Background
 from catenary.runtime.clock import now, wall
 from catenary.runtime.config import Config, WorkerConfig
 from catenary.runtime.profiles import file_or_assumed_profile, load_profiles
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.workers import WorkerRegistry
+from catenary.runtime.tasks import run_until
 from catenary.runtime.wire.worker import worker_to_proto
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import add_WorkerServiceServicer_to_server
@@ -55,7 +57,7 @@ class WorkerService:
         self._engines: dict[str, Engine] = {}
         self._runner: EngineRunner | None = None
         self._factory: EngineFactory | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._published = False
         self._metrics = WorkerMetrics()
         self._log = structlog.get_logger().bind(worker_id=worker.id)
@@ -81,21 +83,17 @@ class WorkerService:
         servicer = WorkerServicer(self._runner.calls, commands)
         self._server.add(add_WorkerServiceServicer_to_server, servicer, "catenary.v1.WorkerService")
         await self._server.start()
-        for name, work in (
-            ("snapshots", feed.run()),
-            ("heartbeat", self._heartbeat()),
-            ("housekeeping", self._housekeeping(self._core, self._runner)),
-            ("memory", self._follow_memory()),
-            ("loading", self._load(commands)),
-        ):
-            self._tasks.append(asyncio.create_task(work, name=f"worker {name}"))
+        for work in (feed.run(), self._heartbeat(), self._housekeeping(self._core, self._runner)):
+            self._background.spawn(work, essential=True)
+        for work in (self._follow_memory(), self._load(commands)):
+            self._background.spawn(work)
         await self._server.set_serving(True)
 
     async def finished(self) -> None:
-        """Returns when a Drain request has been carried out."""
+        """Returns when a Drain request has been carried out; raises what a loop raised that the worker needs."""
         if self._runner is None:
             raise RuntimeError("the worker has not started")
-        await self._runner.drained.wait()
+        await run_until(self._runner.drained, self._background.failed())
 
     async def stop(self) -> None:
         """Finish running calls within the drain timeout, then end the engines and everything that belongs to them."""
@@ -103,9 +101,7 @@ class WorkerService:
             await self._drain(self._runner)
             self._runner.calls.close()
             self._feed.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._registry.remove(self._worker.id, self._incarnation)
         await self._server.stop(STOP_GRACE_S)

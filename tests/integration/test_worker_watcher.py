@@ -26,10 +26,17 @@ async def fake_worker() -> AsyncIterator[WorkerEntry]:
 
 @asynccontextmanager
 async def watching(
-    redis: Redis, *former: WorkerEntry, expected: tuple[str, ...] = ()
+    redis: Redis, *former: WorkerEntry, expected: tuple[str, ...] = (), spoilt: int = 0
 ) -> AsyncIterator[tuple[WorkerWatcher, list[RouterEvent]]]:
+    """``spoilt``: how many of the first snapshots cannot be taken."""
     events: list[RouterEvent] = []
-    watcher = WorkerWatcher(WorkerRegistry(redis), "router-0", 1, 0.05, expected, former, events.append)
+
+    def handle(event: RouterEvent) -> None:
+        events.append(event)
+        if isinstance(event, SnapshotArrived) and sum(isinstance(e, SnapshotArrived) for e in events) <= spoilt:
+            raise ValueError("spoilt")
+
+    watcher = WorkerWatcher(WorkerRegistry(redis), "router-0", 1, 0.05, expected, former, handle)
     task = asyncio.create_task(watcher.run())
     try:
         yield watcher, events
@@ -68,3 +75,14 @@ async def test_nothing_is_settled_before_the_expected_workers_have_shown_themsel
         assert not watcher.settled
         await WorkerRegistry(redis).publish("w0", entry.address, entry.incarnation, 5.0)
         await settles(watcher)
+
+
+async def test_a_worker_whose_snapshot_cannot_be_taken_is_asked_again(redis: Redis) -> None:
+    async with fake_worker() as entry, watching(redis, spoilt=1) as (watcher, events):
+        await WorkerRegistry(redis).publish(entry.worker_id, entry.address, 1, 60.0)
+        for _ in range(500):
+            if len(events) >= 3:
+                break
+            await asyncio.sleep(0.01)
+        assert [type(event) for event in events[:3]] == [SnapshotArrived, WorkerLost, SnapshotArrived]
+        assert watcher.heard == {entry}

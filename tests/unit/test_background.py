@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from catenary_gateway.background import Background
+from catenary.runtime.background import Background
 
 
 async def fails() -> None:

@@ -1,4 +1,4 @@
-"""Work beside the requests: owned, and ended with the gateway."""
+"""Work beside the requests: owned, and ended with its service."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Any
 
 import structlog
 
+from catenary.runtime.tasks import cancel
+
 
 class Background:
-    """Tasks that nobody awaits; one that fails is logged. Without an ``essential`` one the gateway is of no use."""
+    """Tasks that nobody awaits; one that fails is logged. Without an ``essential`` one the service is of no use: it
+    ends with ``failed()``, and its keeper starts it anew."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = structlog.get_logger()
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, essential: bool = False) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], *, essential: bool = False) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=getattr(work, "__qualname__", None))
         self._tasks.add(task)
         task.add_done_callback(self._essential_done if essential else self._done)
+        return task
 
     async def failed(self) -> None:
         """Waits for an essential task to fail, and raises what it raised."""
@@ -28,9 +32,7 @@ class Background:
 
     async def close(self) -> None:
         """Cancel what still runs."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(*self._tasks)
 
     def _essential_done(self, task: asyncio.Task[None]) -> None:
         self._done(task)
