@@ -193,7 +193,7 @@ def test_an_urgent_call_takes_the_emptier_replica_and_one_with_time_the_busier()
     (relaxed,) = core.handle(Offered(call("relaxed", latest_finish=50.0, lost_finish=50.0, deadline=50.0)), 0.0)
     assert isinstance(relaxed, Assign)
     busy = relaxed.worker_id
-    tight = core.pools["m"].predicted_s(call("x"), 10) * 0.9
+    tight = core.pools["m"].pace.predicted_s(call("x"), 10) * 0.9
     (urgent,) = core.handle(Offered(call("urgent", latest_finish=tight, lost_finish=50.0, deadline=50.0)), 0.0)
     assert isinstance(urgent, Assign)
     assert urgent.worker_id != busy

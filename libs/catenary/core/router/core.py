@@ -100,11 +100,12 @@ class RouterCore:
         if call.late:
             pool.late.push(call, call.ready_at)
             return
-        key = self._order(call, pool.predicted_s(call, call.output.q50))
+        key = self._order(call, pool.pace.predicted_s(call, call.output.q50))
         lost_at = NEVER
         if self.settings.shed_lost and call.lost_finish != NEVER:
-            lost_at = call.lost_finish - pool.predicted_s(call, call.output.q10)
-        pool.queue.push(call, key, lost_at, pool.claim(call, key) if self.settings.triage else None)
+            lost_at = call.lost_finish - pool.pace.predicted_s(call, call.output.q10)
+        claim = pool.pace.claim(call, key, self.settings.triage_margin) if self.settings.triage else None
+        pool.queue.push(call, key, lost_at, claim)
 
     def _withdrawn(self, event: Withdrawn, now: float) -> list[RouterAction]:
         pool = self._pool_of(event.call_id)
@@ -125,7 +126,7 @@ class RouterCore:
         pool.release(event.call_id)
         self._model_of.pop(event.call_id, None)
         if event.output_tokens:
-            pool.observe(resident.call, event.output_tokens)
+            pool.pace.observe(resident.call, event.output_tokens)
         return self._schedule(pool, now)
 
     def _snapshot(self, event: SnapshotArrived, now: float) -> list[RouterAction]:
@@ -173,7 +174,7 @@ class RouterCore:
     def _profile_changed(self, event: ProfileChanged, now: float) -> list[RouterAction]:
         pool = self.pools.get(event.profile.model)
         if pool is not None:
-            pool.profile = event.profile
+            pool.pace.profile = event.profile
         return []
 
     def _tick(self, event: Tick, now: float) -> list[RouterAction]:
@@ -234,8 +235,8 @@ class RouterCore:
             return None
         context = RoutingContext(
             now,
-            pool.profile,
-            pool.traffic,
+            pool.pace.profile,
+            pool.pace.traffic,
             pool.num_placed,
             self._is_patient(pool, call, now),
             self.settings.harm_bound,
@@ -245,7 +246,7 @@ class RouterCore:
             pool.hold(call, now + HOLD_S)
             return None
         load = pool.reserve(call, decision.worker_id, decision.expected_finish, now)
-        key = self._order(call, pool.predicted_s(call, call.output.q50))
+        key = self._order(call, pool.pace.predicted_s(call, call.output.q50))
         return Assign(call, load.worker_id, load.address, now if key == NEVER else key, decision.reason)
 
     def _is_patient(self, pool: Pool, call: QueuedCall, now: float) -> bool:

@@ -6,24 +6,14 @@ from collections import deque
 from dataclasses import replace
 
 from catenary.core.router.absences import Absences, back_in_s
+from catenary.core.router.pace import Pace
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
-from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
+from catenary.model.dispatch import PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
-from catenary.policy.ordering.standing import Standing
-from catenary.policy.ordering.triage import Claim
-from catenary.policy.prediction import (
-    SPEED_SPREAD,
-    Traffic,
-    duration_at,
-    engine_work_s,
-    loaded_step_s,
-    remaining_tokens,
-)
-from catenary.policy.span import Z90, ZERO, Span
+from catenary.policy.prediction import remaining_tokens
 
-SMOOTHING = 0.05
 SHARING_SMOOTHING = 0.2
 
 
@@ -32,7 +22,7 @@ class Pool:
 
     def __init__(self, model: str, profile: EngineProfile, settings: RouterSettings) -> None:
         self.model = model
-        self.profile = profile
+        self.pace = Pace(profile)
         self.settings = settings
         self.queue = CallQueue()
         self.late = CallQueue()
@@ -45,8 +35,6 @@ class Pool:
         self._promised: deque[Resident] = deque()  # by expiry
         self.num_placed = 0
         self.num_late = 0
-        self.traffic = Traffic()
-        self._full_step: tuple[EngineProfile, Traffic, float] | None = None
         self._num_changes = 0
         self._held: tuple[str, int, float] = ("", 0, 0.0)
 
@@ -99,24 +87,16 @@ class Pool:
         call_id, num_changes, until = self._held
         return call_id == call.call_id and num_changes == self._num_changes and now < until
 
-    def observe(self, call: QueuedCall, output_tokens: int) -> None:
-        """Follow the sizes of the calls that finish here."""
-        old = self.traffic
-        self.traffic = Traffic(
-            old.mean_prompt + SMOOTHING * (call.prompt_tokens - old.mean_prompt),
-            old.mean_output + SMOOTHING * (output_tokens - old.mean_output),
-            old.interference,
-        )
-
     def share(self, worker_id: str, num_busy_beside: int) -> None:
         """The replica takes calls and so many other engines are busy on its accelerator: what that costs by the
         profile, smoothed."""
-        load, slowness = self.replicas[worker_id], 1.0 + self.profile.sharing_loss * num_busy_beside
-        if load.slowness == slowness == self.traffic.interference:
+        pace, load = self.pace, self.replicas[worker_id]
+        slowness = 1.0 + pace.profile.sharing_loss * num_busy_beside
+        if load.slowness == slowness == pace.traffic.interference:
             return
         load.slowness += SHARING_SMOOTHING * (slowness - load.slowness)
         mean = sum(replica.slowness for replica in self.replicas.values()) / len(self.replicas)
-        self.traffic = replace(self.traffic, interference=mean)
+        pace.traffic = replace(pace.traffic, interference=mean)
 
     def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
@@ -166,14 +146,14 @@ class Pool:
         return found
 
     def state(self, now: float) -> PoolState:
-        queued = sum(self.predicted_s(call, call.output.mean) for call in self.queue.calls())
+        queued = sum(self.pace.predicted_s(call, call.output.mean) for call in self.queue.calls())
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
         away = self.away.current(now)
-        starts += [back_in_s(self.profile.start_s, now - since) for since in away.values()]
+        starts += [back_in_s(self.pace.profile.start_s, now - since) for since in away.values()]
         can_wake = len(self.asleep) if self.settings.wakes else 0
         if can_wake and not starts and not self.replicas:
-            starts = [self.profile.sleep_s + self.profile.wake_s]
+            starts = [self.pace.profile.sleep_s + self.pace.profile.wake_s]
         return PoolState(
             model=self.model,
             num_replicas=len(self.replicas),
@@ -183,9 +163,9 @@ class Pool:
             queued_work_s=queued,
             num_starting=len(self.starting) + len(away),
             ready_in_s=min(starts, default=0.0),
-            interference=self.traffic.interference,
-            mean_prompt_tokens=self.traffic.mean_prompt,
-            mean_output_tokens=self.traffic.mean_output,
+            interference=self.pace.traffic.interference,
+            mean_prompt_tokens=self.pace.traffic.mean_prompt,
+            mean_output_tokens=self.pace.traffic.mean_output,
             num_asleep=can_wake,
             num_late=len(self.late),
         )
@@ -193,34 +173,7 @@ class Pool:
     def _ready_in_s(self, replica: Replica) -> float:
         if replica.state is ReplicaState.ASLEEP:
             return replica.ready_in_s
-        return max(0.0, self.profile.start_s * (1 - replica.load_progress))
-
-    def predicted_s(self, call: QueuedCall, output_tokens: float) -> float:
-        """Duration on a full engine."""
-        return duration_at(self.profile, call.prompt_tokens, output_tokens, self._full_step_s())
-
-    def _full_step_s(self) -> float:
-        """From token to token on a full engine, for as long as profile and traffic stay what they are."""
-        known, profile, traffic = self._full_step, self.profile, self.traffic
-        if known is None or known[0] is not profile or known[1] is not traffic:
-            step_s = loaded_step_s(profile, profile.max_num_seqs, traffic)
-            known = self._full_step = (profile, traffic, step_s)
-        return known[2]
-
-    def claim(self, call: QueuedCall, key: float) -> Claim:
-        """What a waiting call asks of the pool."""
-        work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean) * self.traffic.interference
-        standing = Standing(call.over_share, call.error_budget)
-        if call.latest_finish == NEVER:
-            return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key, standing)
-        own_s = self.predicted_s(call, call.output.mean)
-        own_spread_s = (self.predicted_s(call, call.output.q90) - self.predicted_s(call, call.output.q50)) / Z90
-        rest_spread_s = (call.lost_finish - call.latest_finish) / Z90
-        mean_s = own_s + call.deadline - call.latest_finish
-        variance = own_spread_s**2 + rest_spread_s**2 + (SPEED_SPREAD * own_s) ** 2
-        return Claim.of(
-            call.call_id, Span(mean_s, variance), call.deadline, work_s, key, self.settings.triage_margin, standing
-        )
+        return max(0.0, self.pace.profile.start_s * (1 - replica.load_progress))
 
     def _note_absence(self, worker_id: str, replica: Replica, now: float) -> None:
         """A dead replica with an error is started again; one without was unloaded, or is not loaded yet."""
@@ -272,7 +225,7 @@ class Pool:
         held = {call.call_id: call for call in replica.calls}
         foreign = (c for c in replica.calls if c.router_epoch < self.settings.epoch and c.call_id not in load.residents)
         load.num_foreign = sum(1 for _ in foreign)
-        step = loaded_step_s(self.profile, max(1, len(load.residents)), self.traffic)
+        step = self.pace.step_s(max(1, len(load.residents)))
         gone = []
         for call_id, resident in list(load.residents.items()):
             seen = held.get(call_id)

@@ -32,7 +32,7 @@ def waiting_by_slack(pool: Pool, now: float) -> WaitingCalls:
         if call.latest_finish == NEVER:
             num_no_deadline += 1
         else:
-            slack_s = call.latest_finish - pool.predicted_s(call, call.output.q50) - now
+            slack_s = call.latest_finish - pool.pace.predicted_s(call, call.output.q50) - now
             counts[bisect_right(_BOUNDS_S, slack_s)] += 1
     late, under_1s, under_5s, under_30s, over_30s = counts
     return WaitingCalls(pool.model, late, under_1s, under_5s, under_30s, over_30s, num_no_deadline)
