@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -14,6 +15,19 @@ _CONNECT_TIMEOUT_S = 2.0
 _ANSWER_TIMEOUT_S = 5.0
 _MAX_CONNECTIONS = 16
 _RETRY_S = 0.2
+
+
+class _Client(Redis):
+    """A command that is cancelled raises. The client writes within ``asyncio.wait_for``, which before Python 3.12 drops
+    a cancellation that comes as the write ends: the task would go on, and who waits for its end with it."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        answer = await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return answer
 
 
 async def answers(redis: Redis) -> None:
@@ -44,4 +58,4 @@ def connect(url: str) -> Redis:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
-    return Redis.from_pool(pool)
+    return _Client.from_pool(pool)
