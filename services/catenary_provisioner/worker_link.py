@@ -41,6 +41,7 @@ class WorkerLink:
         self.address = address
         self.attempt = attempt
         self._worker_id = worker_id
+        self._log = structlog.get_logger().bind(worker=worker_id)
         self._watcher_id = watcher_id
         self._on_snapshot = on_snapshot
         self._channel = channel(address)
@@ -77,13 +78,16 @@ class WorkerLink:
 
     async def _watch(self) -> None:
         while True:
+            stream = self._stub.WatchSnapshots(pb.WatchSnapshotsRequest(watcher_id=self._watcher_id))
             try:
-                request = pb.WatchSnapshotsRequest(watcher_id=self._watcher_id)
-                async for response in self._stub.WatchSnapshots(request):
+                async for response in stream:
                     self._take(response.snapshot)
             except grpc.RpcError as error:
-                log = structlog.get_logger()
-                log.debug("snapshots interrupted", worker=self._worker_id, error=error_info(error).message)
+                self._log.debug("snapshots interrupted", error=error_info(error).message)
+            except Exception as error:  # what cannot be taken costs this worker, not the others
+                self._log.error("snapshot not taken", exc_info=error)
+            finally:
+                stream.cancel()
             await asyncio.sleep(_RETRY_S)
 
     def _take(self, snapshot: pb.WorkerSnapshot) -> None:

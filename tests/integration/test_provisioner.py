@@ -11,7 +11,6 @@ import pytest
 from fake_worker import FakeWorker
 from redis.asyncio import Redis
 
-from catenary.core.provisioner import ProvisionerCore
 from catenary.runtime.config import Config
 from catenary.runtime.health import wait_serving
 from catenary.runtime.rpc import channel, error_info
@@ -158,16 +157,3 @@ async def test_a_provisioner_whose_lease_was_taken_ends(store_url: str, redis: R
         assert await other.acquire()
         with pytest.raises(LeaseTaken):
             await asyncio.wait_for(service.finished(), 30)
-
-
-async def test_a_provisioner_whose_decisions_fail_ends(
-    redis: Redis, worker: FakeWorker, store_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*arguments: object) -> None:
-        raise ArithmeticError("broken")
-
-    async with running(config(store_url, replica_lease_s=1.0)) as service:
-        monkeypatch.setattr(ProvisionerCore, "handle", broken)
-        with pytest.raises(ArithmeticError, match="broken"):
-            await asyncio.wait_for(service.finished(), 30)
-        monkeypatch.undo()
