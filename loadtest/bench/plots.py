@@ -42,23 +42,28 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 def _missed_by_trace(results: Results, folder: Path) -> Path:
     traces = results.traces()
-    figure = Figure(figsize=(9, 1.2 + 0.32 * len(results.rows)), layout="constrained")
+    figure = Figure(figsize=(9, 1.2 + 0.26 * len(results.rows) + 0.36 * len(traces)), layout="constrained")
     axes = figure.subplots()
     place, ticks, labels = 0.0, [], []
     for trace in traces:
+        axes.text(0, place, f"{trace}  ", fontsize=9, fontweight="bold", ha="right", va="center")
         for row in results.of_trace(trace):
-            axes.barh(place, 100 * row["missed"], color=_colour(row), hatch="//" if row["saturated"] else None)
+            place -= 1
+            missed = 100 * row["missed"]
+            axes.barh(place, missed, color=_colour(row), hatch="//" if row["saturated"] else None)
             axes.barh(place, 100 * row["refused"], color="none", edgecolor="black", linewidth=0.8)
             if row["simulated_missed"] is not None:
                 axes.plot(100 * row["simulated_missed"], place, marker="D", color="black", markersize=4)
+            right = max(missed, 100 * (row["simulated_missed"] or 0.0))
+            axes.text(right + 1.2, place, f"{missed:.1f}", fontsize=8, va="center")
             ticks.append(place)
-            labels.append(f"{trace}   {row['system']}")
-            place -= 1
-        place -= 0.6
+            labels.append(row["system"])
+        place -= 1.4
     axes.set_yticks(ticks, labels, fontsize=8)
-    axes.set_xlim(0, 100)
+    axes.set(xlim=(0, 100), ylim=(place + 0.6, 0.8))
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(
-        "runs that missed their objective, per cent (outlined: refused; diamond: simulated; hatched: saturated)"
+        "runs that missed their objective, per cent\n(outlined: refused; diamond: simulated; hatched: saturated)"
     )
     return _save(figure, folder / "missed.png")
 

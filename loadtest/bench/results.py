@@ -26,7 +26,7 @@ class Results:
         return self._lines(row, ".processes.jsonl.gz")
 
     def traces(self) -> list[str]:
-        return list(dict.fromkeys(row["trace"] for row in self.rows))
+        return sorted({row["trace"] for row in self.rows})
 
     def of_trace(self, trace: str) -> list[Mapping[str, Any]]:
         return [row for row in self.rows if row["trace"] == trace]
