@@ -43,6 +43,30 @@ def test_a_run_is_crowded_out_by_what_another_gateway_has_admitted() -> None:
     assert demand.crowded_out("dear", BUSY, 0.0) == "m"
 
 
+def test_nobody_is_crowded_out_while_less_is_expected_than_engines_can_do() -> None:
+    demand, other = demand_of(8), demand_of(3)
+    demand.follow("dear", 5.0, [call(1.2)], 0.0)
+    assert demand.crowded_out("dear", BUSY, 0.0) is None
+    demand.heard("gateway-1", other.buckets(0.0), 0.0)
+    assert demand.crowded_out("dear", BUSY, 0.0) is None
+
+
+def test_a_run_does_not_stand_in_its_own_way() -> None:
+    demand = Demand(1.0, expect_s=4.0)
+    demand.follow("new", 5.0, [call(4.5)], 0.0)
+    assert demand.turned_away("new", BUSY, 0.0) is None
+    demand.follow("other", 5.0, [call(4.5)], 0.0)
+    assert demand.turned_away("new", BUSY, 0.0) == "m"
+
+
+def test_calls_that_should_have_begun_are_told_together() -> None:
+    demand = Demand(1.0, expect_s=4.0)
+    for number in range(20):
+        demand.follow(f"run-{number}", 1.0 + number, [call()], 0.0)
+    (bucket,) = demand.buckets(60.0)
+    assert bucket.num_runs == 20
+
+
 def test_a_dear_run_with_time_is_crowded_out_by_runs_that_are_expected() -> None:
     demand = Demand(1.0, expect_s=4.0)
     for number in range(8):
@@ -77,9 +101,9 @@ def test_what_a_run_asks_of_a_model_later_counts_while_an_engine_has_its_first_c
         demand.placed(run_id, "m")
     assert sum(bucket.work_s for bucket in demand.buckets(0.0)) == pytest.approx(2.0 + 2.0)
     demand.placed("chain", "m")
-    for _ in range(2):
+    for left_s in (1.0, 0.0):
         demand.placed("map", "m")
-    assert demand.buckets(0.0) == ()
+        assert sum(bucket.work_s for bucket in demand.buckets(0.0)) == pytest.approx(left_s)
 
 
 def test_what_need_not_begin_before_a_deadline_can_be_deferred_wherever_it_was_admitted() -> None:

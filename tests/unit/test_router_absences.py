@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catenary.core.router import RouterCore, RouterEvent, RouterSettings, SnapshotArrived, WorkerLost, WorkersExpected
+from catenary.core.router.absences import Absences
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
 
@@ -102,3 +103,11 @@ def test_the_fleet_changes_when_replicas_come_and_go_and_not_with_their_calls() 
         core.handle(event, float(at))
         seen.append(core.fleet() != before)
     assert seen == [True, True, False, True]
+
+
+def test_a_worker_that_is_lost_again_while_it_is_away_keeps_its_time() -> None:
+    away = Absences(10.0)
+    away.begin("w0", 0.0)
+    away.begin("w0", 8.0)
+    assert "w0" in away.current(9.0)
+    assert "w0" not in away.current(10.0)

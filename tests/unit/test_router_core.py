@@ -15,6 +15,7 @@ from catenary.core.router import (
     Assign,
     GatewayLeft,
     Offered,
+    ProfileChanged,
     Reject,
     Released,
     RouterAction,
@@ -116,6 +117,47 @@ def test_late_calls_use_free_seats_only_beside_their_share() -> None:
     core.handle(worker("w0", seats=2), 0.0)
     core.handle(Offered(call("late", late=True)), 0.0)
     assert core.pools["m"].num_late == 1
+
+
+def test_the_seat_of_a_late_call_that_ended_goes_to_the_next_late_call() -> None:
+    core = router(late_share=0.5, triage=False)
+    core.handle(worker("w0", seats=2), 0.0)
+    assert assigned(core.handle(Offered(call("a", late=True)), 0.0)) == ["run/a"]
+    assert assigned(core.handle(Offered(call("b")), 0.0)) == ["run/b"]
+    core.handle(Offered(call("c")), 0.0)
+    core.handle(Offered(call("late", late=True)), 0.0)
+    assert assigned(core.handle(Released("run/a", 1, 10), 1.0)) == ["run/c"]
+    assert core.pools["m"].num_late == 0
+
+
+def test_a_call_that_is_placed_again_has_the_whole_time_of_a_reservation() -> None:
+    core = router(reservation_ttl_s=5.0)
+    core.handle(worker("w0"), 0.0)
+    core.handle(Offered(call("a")), 0.0)
+    core.handle(Released("run/a", 1, 0), 3.0)
+    core.handle(Offered(call("a", attempt=2)), 4.0)
+    core.handle(Tick(), 6.0)
+    assert "run/a" in core.pools["m"].placed
+    core.handle(Tick(), 10.0)
+    assert "run/a" not in core.pools["m"].placed
+
+
+def test_the_prefixes_of_a_replica_have_a_bound_and_the_latest_stay() -> None:
+    core = router(max_prefixes=3)
+    core.handle(worker("w0"), 0.0)
+    core.handle(Offered(call("a", prefix_hashes=(1, 2, 3))), 0.0)
+    core.handle(Offered(call("b", prefix_hashes=(1, 4))), 0.0)
+    assert list(core.pools["m"].replicas["w0"].prefixes) == [3, 1, 4]
+
+
+def test_calls_are_predicted_by_the_profile_in_force() -> None:
+    core = router()
+    pace = core.pools["m"].pace
+    before_s = pace.predicted_s(call("a"), 100)
+    core.handle(ProfileChanged(replace(PROFILE, step_base_s=2 * PROFILE.step_base_s)), 0.0)
+    assert pace.predicted_s(call("a"), 100) > 1.8 * before_s
+    pace.observe(replace(call("a"), prompt_tokens=100_000), 10)
+    assert pace.predicted_s(call("a"), 100) > 1.8 * before_s
 
 
 def test_the_queue_has_a_bound() -> None:
