@@ -13,8 +13,11 @@ from typer.testing import CliRunner
 from catenary.cli import plan_files
 from catenary.cli.main import app
 from catenary.simulation import planning, standing
-from catenary.simulation.capacity import Trial, search
+from catenary.simulation.capacity import Trial, search, trimmed
+from catenary.simulation.hopeless import LEAST_ENDED, Hopeless
 from catenary.simulation.planning import wilson
+from catenary.simulation.scenario import load_scenario
+from catenary.simulation.simulate import prepare
 from catenary.simulation.standing import in_jump, phases
 
 SCENARIO = Path(__file__).parent.parent / "scenarios" / "chain_fixed.yaml"
@@ -104,6 +107,37 @@ def test_what_takes_longer_to_wake_has_to_stand_awake() -> None:
     replicas = [sum(one["answer"]["verdict"]["replicas"].values()) for one in (soon, late)]
     assert usual <= replicas[0] < replicas[1]
     assert late["lean"]["attainment"] < 0.8 <= late["answer"]["verdict"]["attainment"]
+
+
+def test_the_cost_of_what_stands_awake_is_said() -> None:
+    asked = ["plan", str(SCENARIO), "--rate", "2", "--attainment", "0.8", "--burst", "8", "--ready-in", "20s"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0
+    assert "where more takes 20 s: " in result.stdout
+    assert "accelerator-seconds an hour in reserve" in result.stdout
+
+
+def test_the_search_takes_many_away_in_few_trials() -> None:
+    asked = []
+
+    def suffices(fewer: Mapping[str, int]) -> bool:
+        asked.append(fewer["a"])
+        return fewer["a"] >= 37
+
+    assert trimmed({"a": 100}, {"a": 1}, suffices) == {"a": 37}
+    assert len(asked) < 20
+
+
+def test_a_simulation_that_cannot_reach_its_target_any_more_is_given_up() -> None:
+    scenario = load_scenario(SCENARIO, "fcfs", ("work.phases=[{duration_s: 20, load: 2}]",))
+    cluster, _ = prepare(scenario, 1)
+    counted = {run.job.run_id for run in cluster.submitted}
+    watcher = Hopeless(counted, 10.0)
+    stopped, _ = prepare(scenario, 1, watcher=watcher)
+    stopped.run()
+    assert stopped.stopped
+    assert LEAST_ENDED <= len(stopped.ends) < len(counted)
+    assert watcher.missed_runs > 10
 
 
 def test_only_runs_that_arrive_in_jumps_count() -> None:

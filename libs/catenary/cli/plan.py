@@ -14,7 +14,7 @@ from rich.table import Table
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
 from catenary.cli.inputs import option_s
 from catenary.cli.options import JsonOption
-from catenary.cli.plan_burst import show_standing, standing_answers
+from catenary.cli.plan_burst import hint, show_standing, standing_answers
 from catenary.cli.plan_explain import show_plan_in_force
 from catenary.cli.plan_files import (
     PROFILE_FOLDERS,
@@ -86,7 +86,9 @@ def plan_command(
             print_json(asdict(answer) | told | {"standing": [asdict(one) for one in bursts]})
         else:
             _show(answer, question, attainment)
-            show_standing(bursts)
+            show_standing(bursts, answer.verdict, costs)
+            if not burst and (text := hint(question)):
+                Console(highlight=False, soft_wrap=True).print(text)
         if not answer.reached or not all(one.answer.reached for one in bursts):
             raise typer.Exit(Exit.FAILED)
 

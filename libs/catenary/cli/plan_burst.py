@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from catenary.cli.plan_files import Question
+from catenary.simulation.capacity import accelerators
 from catenary.simulation.planning import Answer, Target, Verdict
 from catenary.simulation.standing import Jump, Standing, standing
+
+LONG_WAIT_S = 5.0
+"""Runs due in seconds do not wait so long for capacity."""
 
 
 def standing_answers(
@@ -23,7 +27,8 @@ def standing_answers(
     ]
 
 
-def show_standing(found: Sequence[Standing]) -> None:
+def show_standing(found: Sequence[Standing], usual: Verdict, costs: Mapping[str, int]) -> None:
+    """``usual``: what the rate without jumps needs; ``costs``: accelerators of one replica by model."""
     if not found:
         return
     console = Console(highlight=False, soft_wrap=True)
@@ -41,10 +46,34 @@ def show_standing(found: Sequence[Standing]) -> None:
             f"{one.lean.attainment:.1%}",
         )
     console.print(table)
+    for one in found:
+        console.print(standing_cost(one, usual, costs))
+
+
+def standing_cost(one: Standing, usual: Verdict, costs: Mapping[str, int]) -> str:
+    """What it costs to be ready for the jump."""
+    stand, needed = accelerators(one.answer.verdict.replicas, costs), accelerators(usual.replicas, costs)
+    wait = f"where more takes {one.jump.ready_in_s:g} s"
+    if not one.answer.reached:
+        return f"{wait}: out of reach, {one.answer.reason}"
+    if stand <= needed:
+        return f"{wait}: the {needed} accelerators of the usual rate do"
+    more = stand - needed
+    return (
+        f"{wait}: {stand} accelerators stand awake for {needed}, {more * 3600:,} accelerator-seconds an hour in reserve"
+    )
 
 
 def _named(verdict: Verdict) -> str:
     return ", ".join(f"{model} {count}" for model, count in verdict.replicas.items())
+
+
+def hint(question: Question) -> str:
+    """Whether capacity has to stand awake, where nobody asked."""
+    wait_s = max(_profiled_waits_s(question), default=0.0)
+    if wait_s < LONG_WAIT_S:
+        return ""
+    return f"one more replica takes up to {wait_s:g} s to be ready: --burst N says what must stand awake, and the cost"
 
 
 def _profiled_waits_s(question: Question) -> list[float]:

@@ -51,7 +51,7 @@ def search(evaluate: Evaluate, least: Mapping[str, int], costs: Mapping[str, int
         replicas = {**replicas, model: replicas[model] + 1 + replicas[model] // 8}
         if accelerators(replicas, costs) > most:
             return Found(None, best, len(known))
-    replicas = _trimmed(replicas, costs, lambda fewer: trial(fewer).attainment >= target)
+    replicas = trimmed(replicas, costs, lambda fewer: trial(fewer).attainment >= target)
     return Found(replicas, replicas, len(known))
 
 
@@ -59,8 +59,12 @@ def accelerators(replicas: Mapping[str, int], costs: Mapping[str, int]) -> int:
     return sum(count * costs[model] for model, count in replicas.items())
 
 
-def _trimmed(replicas: Replicas, costs: Mapping[str, int], suffices: Callable[[Replicas], bool]) -> Replicas:
+def trimmed(replicas: Replicas, costs: Mapping[str, int], suffices: Callable[[Replicas], bool]) -> Replicas:
+    """Many at once where there are many, and ever fewer, at last one."""
     for model in sorted(replicas, key=lambda name: (-costs[name], name)):
-        while replicas[model] > 1 and suffices(fewer := {**replicas, model: replicas[model] - 1}):
-            replicas = fewer
+        step = 1 + replicas[model] // 8
+        while step:
+            while replicas[model] > step and suffices(fewer := {**replicas, model: replicas[model] - step}):
+                replicas = fewer
+            step //= 2
     return replicas

@@ -55,6 +55,7 @@ class Cluster:
         self._scenario = scenario
         self.workflows = {run.job.run_id: found for run in submitted if (found := run.workflow or workflow)}
         self._watcher = watcher
+        self.stopped = False
         truth = true_profiles(scenario)
         believed = believed_profiles(scenario, truth)
         jobs = {run.job.run_id: run.job for run in submitted}
@@ -92,9 +93,13 @@ class Cluster:
         if self.provisioner is not None:
             self.provisioner.start()
         step, runs, refusals, total = self._step, self.ends.runs, self.ends.refusals, len(self.submitted)
-        while len(runs) + len(refusals) < total and step():
+        while len(runs) + len(refusals) < total and not self.stopped and step():
             pass
         return self.ends
+
+    def stop(self) -> None:
+        """End ``run`` after this event; runs that have not ended are in no report."""
+        self.stopped = True
 
     def go_on(self, seconds: float) -> None:
         """What is under way comes to its end."""

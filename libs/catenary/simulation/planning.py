@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.outcome import Outcome
 from catenary.model.workflow import Limits
-from catenary.simulation.capacity import Trial, search
+from catenary.simulation.capacity import Trial, accelerators, search, trimmed
 from catenary.simulation.cluster import Cluster
 from catenary.simulation.ends import SubmittedRun
+from catenary.simulation.hopeless import Hopeless
 from catenary.simulation.parts import true_profiles
 from catenary.simulation.report import quantile
-from catenary.simulation.scenario import Scenario, WorkSection
+from catenary.simulation.scenario import Delays, Scenario, WorkSection
 from catenary.simulation.unloaded import alone_s, unloaded
+from catenary.simulation.watcher import Watcher
 from catenary.simulation.workload import generate_jobs
 
 LIMITS = Limits()
@@ -24,6 +26,13 @@ Z95 = 1.96
 WARM_UP_S = 20.0
 """Runs that arrive earlier are simulated and not counted: output lengths are still being learned."""
 LOOSE = 20.0
+SHORT = 1e-9
+BUSY = 0.85
+"""Share of the time that engines work where a search begins: few targets are kept above, and overload is slow to
+simulate."""
+SNAPSHOTS_PER_S = 60.0
+"""Of all workers together. With many, snapshots would take most of the time of a simulation."""
+SLOWEST_SNAPSHOT_S = 1.0
 
 
 def warmed_up(arrival_s: float) -> bool:
@@ -77,32 +86,46 @@ class Answer:
 
 
 class Planner:
-    """``base`` gives the models, delays and policies. Every simulation is of the same runs."""
+    """``base`` gives the models, delays and policies. Every simulation is of the same runs, on replicas that stay."""
 
     def __init__(self, base: Scenario, streams: Sequence[Stream], target: Target) -> None:
         self._base = base
         self._target = target
         self._profiles = true_profiles(base)
         self._least, self._submitted = self._work(streams)
+        counted = [run.job.run_id for run in self._submitted if target.counts(run.job.arrival_s)]
+        self._counted = counted or [run.job.run_id for run in self._submitted]
+        self._num_trials = 0
         self._known: dict[tuple[tuple[str, int], ...], Cluster] = {}
 
     def answer(self) -> Answer:
+        """Search up to more replicas than could be of use; only where that fails, see whether any number would do."""
         target = self._target
-        plenty = {model: 4 * count + 2 for model, count in self._least.items()}
+        plenty = {model: min(4 * count + 2, 2 * count + 8) for model, count in self._least.items()}
+        most = min(target.max_accelerators, accelerators(plenty, target.costs))
+        possible = self._share_alone_in_time() >= target.attainment
+        found = search(self._trial, self._least, target.costs, target.attainment, most) if possible else None
+        if found is not None and found.replicas is not None:
+            return Answer(True, self.verdict(found.replicas), self._num_trials)
         ceiling = self.verdict(plenty)
-        if ceiling.attainment < target.attainment:
+        if found is None or ceiling.attainment < target.attainment:
             reason = f"{ceiling.attainment:.1%} of the runs are in time however many replicas there are"
-            return Answer(False, ceiling, len(self._known), reason, self._possible_deadline_s(plenty))
-        found = search(self._trial, self._least, target.costs, target.attainment, target.max_accelerators)
-        verdict = self.verdict(found.replicas or found.best)
-        if found.replicas is None:
-            bound = target.max_accelerators
-            return Answer(False, verdict, len(self._known), f"{bound} accelerators, the bound, are not enough")
-        return Answer(True, verdict, len(self._known))
+            return Answer(False, ceiling, self._num_trials, reason, self._possible_deadline_s(plenty))
+        if most < target.max_accelerators:
+            replicas = trimmed(plenty, target.costs, lambda r: self._trial(r).attainment >= target.attainment)
+            return Answer(True, self.verdict(replicas), self._num_trials)
+        reason = f"{target.max_accelerators} accelerators, the bound, are not enough"
+        return Answer(False, self.verdict(found.best), self._num_trials, reason)
+
+    def _share_alone_in_time(self) -> float:
+        """Part of the runs that would be in time if each had all engines for itself."""
+        counted = frozenset(self._counted)
+        runs = [run for run in self._submitted if run.job.run_id in counted]
+        return sum(run.job.own_latency_s <= (run.deadline_s or math.inf) for run in runs) / max(1, len(runs))
 
     def verdict(self, replicas: Mapping[str, int]) -> Verdict:
         cluster = self._cluster(replicas)
-        counted = self._counted(cluster)
+        counted = self._counted
         met = sum(run_id in cluster.ends.runs and cluster.ends.runs[run_id].met for run_id in counted)
         latencies = self._latencies(cluster)
         return Verdict(
@@ -114,27 +137,36 @@ class Planner:
             p95_s=quantile(latencies, 0.95),
         )
 
-    def _counted(self, cluster: Cluster) -> list[str]:
-        counts = self._target.counts
-        return [run.job.run_id for run in cluster.submitted if counts(run.job.arrival_s)] or list(cluster.workflows)
-
     def _latencies(self, cluster: Cluster) -> list[float]:
         runs = cluster.ends.runs
-        counted = (runs[run_id] for run_id in self._counted(cluster) if run_id in runs)
+        counted = (runs[run_id] for run_id in self._counted if run_id in runs)
         return sorted(run.e2e_s for run in counted if run.outcome is Outcome.SUCCEEDED)
 
     def _trial(self, replicas: Mapping[str, int]) -> Trial:
-        return Trial(self.verdict(replicas).attainment, self._strain(self._cluster(replicas)))
+        """Given up once it is certain to fail: the attainment is then that of the runs that had ended."""
+        allowed = (1.0 - self._target.attainment) * len(self._counted)
+        watcher = Hopeless(frozenset(self._counted), allowed)
+        cluster = self._simulated(replicas, self._submitted, watcher)
+        strain = self._strain(cluster)
+        if cluster.stopped:
+            return Trial(min(1 - watcher.missed_runs / watcher.ended_runs, self._target.attainment - SHORT), strain)
+        self._known[_key(replicas)] = cluster
+        return Trial(self.verdict(replicas).attainment, strain)
 
     def _cluster(self, replicas: Mapping[str, int]) -> Cluster:
-        key = tuple(sorted(replicas.items()))
+        key = _key(replicas)
         if key not in self._known:
             self._known[key] = self._simulated(replicas, self._submitted)
         return self._known[key]
 
-    def _simulated(self, replicas: Mapping[str, int], submitted: Sequence[SubmittedRun]) -> Cluster:
-        scenario = self._base.model_copy(update={"replicas": dict(replicas), "faults": []})
-        cluster = Cluster(scenario, None, submitted)
+    def _simulated(
+        self, replicas: Mapping[str, int], submitted: Sequence[SubmittedRun], watcher: Watcher | None = None
+    ) -> Cluster:
+        self._num_trials += 1
+        delays = _delays(self._base.delays, replicas)
+        changes = {"replicas": dict(replicas), "accelerators": 0, "faults": [], "delays": delays}
+        scenario = self._base.model_copy(update=changes)
+        cluster = Cluster(scenario, None, submitted, watcher)
         cluster.run()
         return cluster
 
@@ -145,7 +177,7 @@ class Planner:
         return math.ceil(10 * quantile(latencies, self._target.attainment)) / 10
 
     def _work(self, streams: Sequence[Stream]) -> tuple[dict[str, int], list[SubmittedRun]]:
-        """The replicas that would do at the busiest time if no engine were ever idle, and the runs by arrival."""
+        """The replicas that would do at the busiest time with engines ``BUSY`` of it, and the runs by arrival."""
         seconds: dict[str, float] = defaultdict(float)
         submitted = []
         for number, stream in enumerate(streams):
@@ -161,7 +193,7 @@ class Planner:
                 named = replace(job, run_id=f"{number}-{job.run_id}", own_latency_s=alone.latency_s)
                 submitted.append(SubmittedRun(named, stream.deadline_s, stream.workflow))
         submitted.sort(key=lambda run: (run.job.arrival_s, run.job.run_id))
-        return {model: max(1, math.ceil(share)) for model, share in sorted(seconds.items())}, submitted
+        return {model: max(1, math.ceil(share / BUSY)) for model, share in sorted(seconds.items())}, submitted
 
     def _strain(self, cluster: Cluster) -> dict[str, float]:
         """Seconds that a run loses at each model: all that its calls take beyond what they take alone."""
@@ -173,6 +205,16 @@ class Planner:
                     alone = alone_s(self._profiles[call.model], call.prompt_tokens, call.output_tokens)
                     lost[call.model] += max(0.0, call.duration_s - alone) / len(runs)
         return lost
+
+
+def _delays(delays: Delays, replicas: Mapping[str, int]) -> Delays:
+    """A worker's snapshots come no faster than its share of ``SNAPSHOTS_PER_S``, but at least once a second."""
+    fair_s = min(SLOWEST_SNAPSHOT_S, sum(replicas.values()) / SNAPSHOTS_PER_S)
+    return delays.model_copy(update={"snapshot_interval_s": max(delays.snapshot_interval_s, fair_s)})
+
+
+def _key(replicas: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(replicas.items()))
 
 
 def wilson(good: int, count: int) -> tuple[float, float]:
