@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -18,16 +20,31 @@ _RETRY_S = 0.2
 
 
 class _Client(Redis):
-    """A command that is cancelled raises. The client writes within ``asyncio.wait_for``, which before Python 3.12 drops
-    a cancellation that comes as the write ends: the task would go on, and who waits for its end with it."""
+    """A command or pipeline that is cancelled raises. The client writes within ``asyncio.wait_for``, which before
+    Python 3.12 drops a cancellation that comes as the write ends: the task would go on for ever, and so would whoever
+    waits for its end."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        task = asyncio.current_task()
-        before = task.cancelling() if task is not None else 0
-        answer = await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
-        if task is not None and task.cancelling() > before:
-            raise asyncio.CancelledError
-        return answer
+        answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        return await _heeding_cancel(answer)
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class _Pipeline(Pipeline):
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:
+        answers: list[Any] = await _heeding_cancel(super().execute(raise_on_error))
+        return answers
+
+
+async def _heeding_cancel(work: Awaitable[Any]) -> Any:
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    answer = await work
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return answer
 
 
 async def answers(redis: Redis) -> None:
