@@ -20,6 +20,7 @@ from catenary.runtime import clock
 from catenary.runtime.background import Background
 from catenary.runtime.config import Config
 from catenary.runtime.rpc import GrpcServer
+from catenary.runtime.service import STOP_S
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.lease import Lease
 from catenary.runtime.tasks import cancel
@@ -75,6 +76,11 @@ class ProvisionerService:
     @property
     def address(self) -> str:
         return self._server.address
+
+    @property
+    def stop_s(self) -> float:
+        """Its workers have their own time to end."""
+        return self._config.provisioner.stop_timeout_s + STOP_S
 
     async def start(self) -> None:
         await self._server.start()

@@ -19,6 +19,7 @@ from catenary.runtime.clock import now, wall
 from catenary.runtime.config import Config, WorkerConfig
 from catenary.runtime.profiles import file_or_assumed_profile, load_profiles
 from catenary.runtime.rpc import GrpcServer
+from catenary.runtime.service import STOP_S
 from catenary.runtime.store.connection import connect
 from catenary.runtime.store.workers import WorkerRegistry
 from catenary.runtime.tasks import run_until
@@ -65,6 +66,11 @@ class WorkerService:
     @property
     def address(self) -> str:
         return advertised(self._server.address, self._config.advertised_host, self._worker.advertise)
+
+    @property
+    def stop_s(self) -> float:
+        """Running calls have the drain timeout to end, engines the rest."""
+        return self._config.worker.drain_timeout_s + STOP_S
 
     async def start(self) -> None:
         await self._accelerator.refresh()

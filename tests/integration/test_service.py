@@ -24,14 +24,18 @@ class Service:
         if MODE == "slow": await asyncio.sleep(60)
     async def stop(self):
         print("stopped", flush=True)
-        if MODE == "stuck": await asyncio.sleep(60)
+        if MODE in ("stuck", "hangs"): await asyncio.sleep(60)
+
+class Slow(Service):
+    stop_s = 0.2
 
 class Ending(Service):
     async def finished(self):
         await asyncio.sleep(0.05)
 
 MODE = sys.argv.pop()
-main("test", lambda config, args: Ending() if MODE == "ends" else Service())
+MADE = {"ends": Ending, "hangs": Slow}
+main("test", lambda config, args: MADE.get(MODE, Service)())
 """
 
 
@@ -72,6 +76,17 @@ def test_a_second_signal_ends_a_stop_that_hangs() -> None:
         assert process.stdout.readline() == "stopped\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 1
+
+
+def test_a_stop_that_hangs_ends_in_its_time_and_says_what_it_waited_for() -> None:
+    with service("hangs") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=10)
+        assert (process.returncode, output) == (1, "stopped\n")
+        assert "not stopped within 0.2 s" in errors
+        assert "Service.stop (<string>:" in errors
 
 
 def test_a_failed_start_is_named_and_stopped() -> None:

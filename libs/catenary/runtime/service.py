@@ -18,9 +18,11 @@ import structlog
 from catenary.runtime.config import CONFIG_VARIABLE, Config, ConfigError, load_config
 from catenary.runtime.logging import configure_logging
 from catenary.runtime.scope import PARENT_VARIABLE
+from catenary.runtime.stop_watch import end_within
 from catenary.runtime.tasks import run_until
 from catenary.runtime.tracing import configure_tracing, shutdown_tracing
 
+STOP_S = 60.0
 _PR_SET_PDEATHSIG = 1
 _GC_THRESHOLDS = (20_000, 20, 100)
 
@@ -47,12 +49,22 @@ class EndsItself(Protocol):
         ...
 
 
+@runtime_checkable
+class StopsSlowly(Protocol):
+    """A service whose stop may take longer than ``STOP_S``."""
+
+    @property
+    def stop_s(self) -> float:
+        """Seconds within which it has stopped, or hangs."""
+        ...
+
+
 def main(
     service_name: str,
     build: Callable[[Config, argparse.Namespace], Service],
     add_arguments: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> None:
-    """Run a service until SIGTERM or SIGINT; a second signal ends it at once.
+    """Run a service until SIGTERM or SIGINT; a second signal ends it at once, and so does a stop that hangs.
 
     Prints "ready HOST:PORT" when it serves. Exits with 2 where the configuration is wrong, 1 where the service fails.
     """
@@ -130,6 +142,7 @@ async def _serve(service: Service) -> bool:
         log.error("service failed", error=str(error), exc_info=True)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         failed = True
+    end_within(service.stop_s if isinstance(service, StopsSlowly) else STOP_S)
     await service.stop()
     return failed
 
