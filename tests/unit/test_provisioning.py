@@ -27,8 +27,10 @@ from catenary.policy.provisioning.context import (
     PoolOutlook,
     WorkflowOutlook,
 )
-from catenary.policy.provisioning.decision import MoveKind
+from catenary.policy.provisioning.decision import Move, MoveKind
+from catenary.policy.provisioning.misses import MissForecast
 from catenary.policy.provisioning.risk import risk
+from catenary.policy.provisioning.worth import Worth
 
 PROFILES = {
     name: EngineProfile(name, prefill_base_s=0.003, step_base_s=0.008, sleep_s=0.4, wake_s=0.5) for name in ("x", "y")
@@ -235,3 +237,13 @@ def test_a_restarted_gateway_counts_from_nothing_and_an_old_wave_is_forgotten() 
     assert rates.arriving(2.0)[0].rate < 200
     assert rates.waves(2.0) == []
     assert not math.isnan(rates.arriving(30.0)[0].rate)
+
+
+def test_a_wake_costs_only_the_time_in_which_the_replica_is_awake() -> None:
+    planned = context(0.1, 0.1, ["x", "y", ""], replica_price=0.5)
+    worth = Worth(planned, MissForecast(planned))
+    now = worth.now()
+    waking_s = worth.forecast.horizon_s / 2
+    at_once = worth.of(Move(MoveKind.WAKE, "w2", after="x"), now)
+    slowly = worth.of(Move(MoveKind.WAKE, "w2", after="x", takes_s=waking_s), now)
+    assert slowly.runs - at_once.runs == pytest.approx(0.5 * waking_s, abs=0.1)
