@@ -123,7 +123,10 @@ async def in_process(llm: Any, asked: list[Asked]) -> list[Timed]:
 
 
 async def in_process_marked(llm: Any, asked: list[Asked]) -> list[tuple[Timed, Any]]:
-    """With the engine's own times of each call (vLLM's RequestStateStats)."""
+    """With the engine's own times of each call (vLLM's RequestStateStats).
+
+    A call counts from when it was due, not from when this process came to it: those before it keep its loop busy.
+    """
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -133,11 +136,12 @@ async def in_process_marked(llm: Any, asked: list[Asked]) -> list[tuple[Timed, A
 
     async def call(number: int, one: Asked) -> tuple[Timed, Any]:
         await asyncio.sleep(one.at_s)
-        submit, first, tokens, times = time.monotonic(), 0.0, 0, None
-        async for output in llm.generate(one.text, sampling, f"{submit}-{number}"):
+        submit, first, tokens, times = began + one.at_s, 0.0, 0, None
+        async for output in llm.generate(one.text, sampling, f"{began}-{number}"):
             first = first or time.monotonic()
             times = times or output.metrics
             tokens += len(output.outputs[0].token_ids)
         return Timed(submit, first, time.monotonic(), tokens), times
 
+    began = time.monotonic()
     return list(await asyncio.gather(*(call(number, one) for number, one in enumerate(asked))))
