@@ -72,6 +72,16 @@ def test_time_saved_by_an_early_call_is_slack_of_the_next() -> None:
     assert finished.record.slack_after_s == pytest.approx(10.0 - 0.05 - (0.01 + 10 * 0.01), abs=0.02)
 
 
+@pytest.mark.parametrize("by_slack", [True, False])
+def test_a_short_run_passes_queued_ones_with_time_where_the_least_slack_comes_first(by_slack: bool) -> None:
+    driver = GatewayDriver(by_slack=by_slack)
+    for number in range(3):
+        driver.submit(CHAIN, f"patient-{number}", deadline_s=60.0)
+    driver.feed(PoolsReported([replace(POOL, num_running=16, num_queued=3, queued_work_s=80.0)]))
+    driver.submit(CHAIN, "short", deadline_s=2.0)
+    assert [refuse.refusal.outcome for refuse in driver.of(Refuse)] == [Outcome.REJECTED_INFEASIBLE] * (not by_slack)
+
+
 def test_a_run_that_cannot_be_in_time_is_refused_with_a_quote() -> None:
     driver = GatewayDriver()
     driver.submit(CHAIN, deadline_s=0.001)
