@@ -105,11 +105,12 @@ def chain(deadline_s: float) -> workflow_pb2.Workflow:
 
 
 async def one(load: Load, stub: rpc.GatewayServiceStub, spec: workflow_pb2.Workflow, pause_s: float) -> None:
-    """A run of a client that reads no message for ``pause_s`` after each; 0: a prompt reader, who wants no tokens."""
+    """A run of a client that reads no message for ``pause_s`` after each; 0: a prompt reader, who wants no tokens. Each
+    token may be a message of its own, for which a slow reader has twice its time."""
     began = load.clock()
     outcome, met, admitted = "UNFINISHED", False, False
     try:
-        async with asyncio.timeout(GIVE_UP * load.deadline_s):
+        async with asyncio.timeout(GIVE_UP * load.deadline_s + 2 * CALLS * TOKENS * pause_s):
             async for response in stub.SubmitWorkflow(
                 pb.SubmitWorkflowRequest(workflow=spec, stream_tokens=pause_s > 0)
             ):

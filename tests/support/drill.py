@@ -95,14 +95,21 @@ class Drill:
             await asyncio.gather(self._load(client, seconds), prober.probe(seconds))
             await inflicting
             sampling.cancel()
-            async with asyncio.timeout(SETTLE_S):
-                while self._tasks:
-                    await asyncio.wait(self._tasks)
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=SETTLE_S)
+            for task in self._tasks:
+                task.cancel()
+            self._report.violations = [self._unended(task.get_name()) for task in self._tasks]
             self._report.faults = saboteur.done
             self._report.probes = prober.probes
             self._report.recoveries = recoveries(self._report.faults, prober.probes, prober.samples)
-            self._report.violations = violations(self._report.histories, await self._kept(client))
+            self._report.violations += violations(self._report.histories, await self._kept(client))
         return self._report
+
+    def _unended(self, run_id: str) -> str:
+        history = next(history for history in self._report.histories if history.run_id == run_id)
+        last = history.events[-1] if history.events else "nothing"
+        return f"{run_id}: not ended {SETTLE_S:g} s after the load; its client heard {last} last {history.error}"
 
     async def _load(self, client: Client, seconds: float) -> None:
         number = 0
@@ -118,7 +125,7 @@ class Drill:
         self._begin(client, f"crash-{self._num_crashes}", text)
 
     def _begin(self, client: Client, run_id: str, text: str) -> None:
-        task = asyncio.create_task(self._one(client, run_id, text))
+        task = asyncio.create_task(self._one(client, run_id, text), name=run_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
