@@ -1,6 +1,6 @@
 """Catenary beside Ray Serve on real engines: vLLM on two cores, a replica of SmolLM2-135M on each.
 
-    python -m bench.real_engines [--systems ray_fixed catenary] [--rates 2 3] [--seconds 40] [--deadline 10]
+    python -m bench.real_engines [--systems ray_fixed catenary] [--rates 0.8 1.2] [--seconds 40] [--deadline 10]
 
 A chain of two calls, an outline and an article, with natural ends. Rows go to ``vllm.json``, raw lines to ``raw/``;
 rows of other systems and rates stay. Ray's replicas take vLLM from the environment that this runs in.
@@ -154,7 +154,7 @@ def _nothing(finished: Finished) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.real_engines", description=__doc__)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS)
-    parser.add_argument("--rates", type=float, nargs="+", default=[2.0, 3.0])
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.8, 1.2])
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--deadline", type=float, default=10.0)
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from catenary.core.router import Assign, RouterAction
+from catenary.core.router import Assign, Offered, RouterAction, RouterEvent
 from catenary.model.dispatch import NEVER, PoolState
 from catenary.runtime.metrics import SECONDS, SLACK_S, MetricsServer
+
+DECISION_S = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 50e-3)
 
 
 class RouterMetrics(MetricsServer):
@@ -22,6 +24,13 @@ class RouterMetrics(MetricsServer):
         self.assigned = Counter("catenary_router_assigned", "Calls sent to a worker.", ("model",), registry=registry)
         self.rejected = Counter(
             "catenary_router_rejected", "Calls given back to their gateway.", ("model", "outcome"), registry=registry
+        )
+        self.decision = Histogram(
+            "catenary_router_decision_seconds",
+            "What a decision on an offered call takes, whether it is placed, queued or given back.",
+            ("model",),
+            buckets=DECISION_S,
+            registry=registry,
         )
         self.wait = Histogram(
             "catenary_router_wait_seconds",
@@ -43,7 +52,9 @@ class RouterMetrics(MetricsServer):
         )
         self.seats = Gauge("catenary_router_seats", "Seats of awake replicas.", ("model",), registry=registry)
 
-    def decided(self, actions: Iterable[RouterAction], at: float) -> None:
+    def decided(self, event: RouterEvent, actions: Iterable[RouterAction], at: float, took_s: float) -> None:
+        if isinstance(event, Offered):
+            self.decision.labels(event.call.model).observe(took_s)
         for action in actions:
             call = action.call
             if not isinstance(action, Assign):

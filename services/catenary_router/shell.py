@@ -69,11 +69,12 @@ class Router:
             return
         at = now()
         actions = self.core.handle(event, at)
+        took_s = now() - at
         if self._traces:
             for action in actions:
                 record_decision(action, at)
         if self._measures:
-            self.metrics.decided(actions, at)
+            self.metrics.decided(event, actions, at, took_s)
         if self._explains:
             for action in actions:
                 self._explain(action)

@@ -75,6 +75,7 @@ def of_the_router(found: dict[str, float]) -> None:
     assert found["catenary_router_active"] == 1
     assert found["catenary_router_assigned_total,fast"] == 6
     assert found["catenary_router_wait_seconds_count,fast"] == 6
+    assert found["catenary_router_decision_seconds_count,fast"] == 6
     assert found["catenary_router_margin_seconds_bucket,0.0,fast"] == 0
     assert found["catenary_router_seats,fast"] == 8
     assert found["catenary_router_queued,fast"] == 0
