@@ -14,6 +14,7 @@ from catenary.runtime.bell import crowd_gap_s
 from catenary.runtime.clock import now, to_remaining_us
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.runtime.rpc import channel
+from catenary.runtime.tasks import cancel
 from catenary.runtime.wire.enums import finish_reason_from_proto
 from catenary.runtime.wire.workflow import sampling_to_proto
 from catenary.v1 import worker_service_pb2, worker_service_pb2_grpc
@@ -131,9 +132,7 @@ class WorkerLinks:
     async def close(self) -> None:
         for link in self._links.values():
             link.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(*self._tasks)
 
     def _open(self, worker_id: str, address: str) -> WorkerLink:
         link = WorkerLink(self._gateway_id, worker_id, address, self._handle, self._traceparent)

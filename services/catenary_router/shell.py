@@ -25,6 +25,7 @@ from catenary.runtime.config import Config
 from catenary.runtime.profiles import load_profiles
 from catenary.runtime.store.lease import Lease
 from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
+from catenary.runtime.tasks import cancel
 from catenary_router.gateways import Gateways
 from catenary_router.metrics import RouterMetrics
 from catenary_router.spans import record_decision
@@ -170,9 +171,7 @@ class Router:
         finally:
             self._followed = watcher.heard
             self._lost()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(*tasks)
 
     async def _stay(self, lease: Lease, epoch: int) -> None:
         """Returns when another router leads, or this one under a new epoch.

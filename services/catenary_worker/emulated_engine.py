@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from catenary.core.worker.events import EngineFacts, EngineStats
-from catenary.core.worker.replica import DROPPED
 from catenary.model.outcome import FinishReason
 from catenary.model.profile import EngineProfile
+from catenary.model.worker import DROPPED
 from catenary.runtime.clock import now
 from catenary.runtime.word_tokenizer import asks_for_mark, requested_crash, requested_output_tokens, word_id
 from catenary.simulation.engine import EngineModel

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from catenary.core.worker.events import ReplicaSettings
 from catenary.model.profile import EngineProfile
+from catenary.model.sizes import GIB
 from catenary.runtime.config import Config, EngineKind, ModelConfig, WorkerConfig
 from catenary.runtime.models import ModelSourceError, hold_source
 from catenary_worker.accelerator import Accelerator
@@ -17,8 +18,6 @@ from catenary_worker.engine_processes import EngineProcesses
 from catenary_worker.engine_runner import CommandRefused
 from catenary_worker.start_times import StartTimes
 from catenary_worker.weights import warm
-
-_GIB = 1 << 30
 
 
 class EngineFactory:
@@ -36,7 +35,7 @@ class EngineFactory:
         self._profiles = profiles
         self._accelerator = accelerator
         self._cache_dir = config.cache_dir.expanduser()
-        self._cache_max_bytes = round(config.cache_max_gib * _GIB)
+        self._cache_max_bytes = round(config.cache_max_gib * GIB)
         self._start_times = StartTimes(self._cache_dir / "start_times", accelerator.name)
         self._processes = EngineProcesses()
         self._emulated = Card()
@@ -107,7 +106,7 @@ class EngineFactory:
     def _needed_bytes(self, profile: EngineProfile) -> int:
         """A CPU's peak holds other processes' memory, so there the configured cache counts; 0: not known."""
         if self._accelerator.is_cpu:
-            cache = round(self._worker.kv_cache_gib * _GIB)
+            cache = round(self._worker.kv_cache_gib * GIB)
             return profile.weights_bytes + cache if profile.weights_bytes else 0
         return profile.awake_bytes
 

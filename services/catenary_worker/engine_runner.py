@@ -22,6 +22,7 @@ from catenary.core.worker.events import (
     WorkerAction,
 )
 from catenary.runtime.clock import now
+from catenary.runtime.tasks import cancel
 from catenary_worker.calls import CallExchange
 from catenary_worker.engine import Engine, EngineEnd, EngineError
 
@@ -83,9 +84,7 @@ class EngineRunner:
 
     async def stop(self) -> None:
         """End every engine, those that are starting included."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel(*self._tasks)
         await asyncio.gather(*(engine.stop() for engine in self._engines.values()))
         self._engines.clear()
 

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from catenary.core.worker import WorkerCore
 from catenary.model.profile import EngineProfile
+from catenary.model.sizes import GIB
 from catenary.model.worker import ReplicaState, SleepMode, Worker
 from catenary.runtime.advertised import advertised
 from catenary.runtime.background import Background
@@ -35,7 +36,6 @@ from catenary_worker.feed import SnapshotFeed
 from catenary_worker.metrics import WorkerMetrics
 from catenary_worker.servicer import WorkerServicer
 
-GIB = 1 << 30
 STOP_GRACE_S = 1.0
 ABORT_GRACE_S = 2.0
 HOUSEKEEPING_S = 0.2

@@ -14,6 +14,7 @@ from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.runtime.clock import now
 from catenary.runtime.model_cache import HeldModel
 from catenary.runtime.models import ModelSourceError, hold_source
+from catenary.runtime.tasks import cancel
 from catenary_worker.accelerator import Accelerator
 from catenary_worker.daemon_thread import in_daemon_thread
 from catenary_worker.engine import EngineCall, EngineError, EngineListener
@@ -105,9 +106,7 @@ class VllmEngine:
 
     async def stop(self) -> None:
         self._stopping = True
-        for task in (*self._tasks.values(), *((self._liveness,) if self._liveness else ())):
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await cancel(*self._tasks.values(), *((self._liveness,) if self._liveness else ()))
         if self._llm is not None:
             ended = in_daemon_thread(self._llm.shutdown, f"end of {self._settings.model}")
             await asyncio.wait((ended,), timeout=_KILL_AFTER_S)

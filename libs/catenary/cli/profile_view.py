@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from catenary.model.sizes import GIB
 from catenary.v1 import profile_pb2
-
-GIB = 1 << 30
 
 _COEFFICIENTS = (
     ("prefill, each prompt", "prefill_base_s", 1e3, "ms"),

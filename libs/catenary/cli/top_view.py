@@ -14,6 +14,7 @@ from rich.text import Text
 from catenary.cli.objectives import Objective
 from catenary.cli.palette import seconds
 from catenary.cli.replica_state import NOT_LOADED, state_of
+from catenary.model.sizes import GIB
 from catenary.v1 import dispatch_pb2, router_service_pb2
 from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1.worker_service_pb2 import (
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from catenary.cli.status import ServiceStatus
     from catenary.cli.top import Look
 
-GIB = 1 << 30
 MAX_DECISIONS = 8
 _BAR_WIDTH = 6
 _TIGHT = (0, 1, 0, 0)

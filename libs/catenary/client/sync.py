@@ -14,6 +14,7 @@ from catenary.client.records import Explanation, ModelStatus, Registration, Run,
 from catenary.client.request import RunOptions, WorkflowLike
 from catenary.client.stream import Reattach
 from catenary.model.run import RunEventBody
+from catenary.runtime.tasks import cancel
 
 Result = TypeVar("Result")
 
@@ -52,10 +53,7 @@ class _LoopThread:
 
     @staticmethod
     async def _end_tasks() -> None:
-        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        await cancel(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
 
 
 class SyncRunHandle:

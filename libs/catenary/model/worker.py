@@ -34,11 +34,15 @@ class ResidentCall:
     running: bool
 
 
+IN_HOST, DROPPED = 1, 2
+"""Sleep levels: the weights wait in host memory; or are read again when the engine wakes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
     ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown.
-    ``sleep_level``: 1 with the weights in host memory, 2 with the weights dropped; 0 while it does not sleep."""
+    ``sleep_level``: IN_HOST or DROPPED; 0 while it does not sleep."""
 
     model: str
     state: ReplicaState

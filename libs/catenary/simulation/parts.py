@@ -9,6 +9,7 @@ from catenary.core.gateway.core import GatewayCore
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.core.router import RouterSettings
 from catenary.model.profile import EngineProfile
+from catenary.model.sizes import GIB
 from catenary.simulation.engine import EngineModel
 from catenary.simulation.gateway import Peers, SimGateway
 from catenary.simulation.job import Job
@@ -16,8 +17,6 @@ from catenary.simulation.network import Network
 from catenary.simulation.replica import SimReplica
 from catenary.simulation.scenario import Scenario
 from catenary.simulation.worker import Reply, SimWorker
-
-GIB = 1 << 30
 
 
 def true_profiles(scenario: Scenario) -> dict[str, EngineProfile]:
@@ -77,14 +76,12 @@ def make_workers(
             SimReplica(model, profiles[model], scenario.models[model].lookahead, EngineModel(profiles[model]))
             for model in ([first] if first else []) + others
         ]
-        offset_s = network.offset_s(name)
         workers[name] = SimWorker(
             name,
             replicas,
             network.heap,
             jobs,
             reply(name),
-            offset_s,
             asleep=not first,
             budget_bytes=round(scenario.accelerator_memory_gib * GIB),
             host_bytes=round(scenario.host_memory_gib * GIB),

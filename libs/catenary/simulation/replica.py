@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from catenary.core.gateway.events import CallEnded, CallProgressed, Start
@@ -84,7 +84,7 @@ class SimReplica:
 class SimCalls:
     """What the worker's engine keeper asks about calls."""
 
-    def __init__(self, replicas: dict[str, SimReplica]) -> None:
+    def __init__(self, replicas: Mapping[str, SimReplica]) -> None:
         self._replicas = replicas
 
     def __len__(self) -> int:

@@ -10,21 +10,19 @@ from catenary.core.worker.engines import EngineKeeper
 from catenary.core.worker.events import (
     AbortCalls,
     CommandDone,
-    EngineFacts,
-    ReplicaSettings,
     SleepEngine,
     SnapshotChanged,
     WakeEngine,
     WorkerAction,
 )
-from catenary.core.worker.memory import host_shortage
-from catenary.core.worker.replica import DROPPED, IN_HOST
 from catenary.model.outcome import FinishReason
 from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
+from catenary.simulation.awake_time import AwakeTime
 from catenary.simulation.engine import EngineModel
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
-from catenary.simulation.replica import HeldCall, SimCalls, SimReplica
+from catenary.simulation.keeper import make_keeper
+from catenary.simulation.replica import HeldCall, SimReplica
 from catenary.simulation.sharing import SharedAccelerator
 
 Reply = Callable[[str, Sequence[GatewayEvent]], None]
@@ -43,7 +41,6 @@ class SimWorker:
         heap: EventHeap,
         jobs: Mapping[str, Job],
         reply: Reply,
-        offset_s: float = 0.0,
         asleep: bool = False,
         budget_bytes: int = 0,
         host_bytes: int = 0,
@@ -54,12 +51,11 @@ class SimWorker:
         self.alive = True
         self.incarnation = 1
         self.on_change: Callable[[SimWorker], None] = lambda _: None
-        self._awake: dict[str, list[tuple[float, float | None]]] = {replica.model: [] for replica in replicas}
+        self._awake = AwakeTime()
         self._heap = heap
         self._jobs = jobs
         self._reply = reply
         self._sequence = 0
-        self._offset_s = offset_s
         self._handles = 0
         self._done: dict[int, Callable[[str], None]] = {}
         self._budget_bytes = budget_bytes
@@ -68,29 +64,11 @@ class SimWorker:
         self.engines = self._keeper(asleep)
 
     def _keeper(self, asleep: bool) -> EngineKeeper:
-        settings = [
-            ReplicaSettings(
-                replica.model,
-                replica.profile.max_num_seqs,
-                replica.lookahead,
-                0,
-                sleep_s=replica.profile.sleep_s,
-                wake_s=replica.profile.wake_s,
-                awake_bytes=replica.profile.awake_bytes,
-                reload_s=replica.profile.dropped_wake_s,
-            )
-            for replica in self.replicas.values()
-        ]
-        keeper = EngineKeeper(settings, SimCalls(self.replicas), self._budget_bytes, self._host_bytes)
+        keeper = make_keeper(self.replicas, asleep, self._budget_bytes, self._host_bytes)
         for model, record in keeper.records.items():
-            record.facts = EngineFacts(weights_bytes=self.replicas[model].profile.weights_bytes)
-        for number, (model, record) in enumerate(keeper.records.items()):
-            is_awake = number == 0 and not asleep
-            record.change(ReplicaState.AWAKE if is_awake else ReplicaState.ASLEEP)
-            self._count(model, awake=is_awake)
+            is_awake = record.state is ReplicaState.AWAKE
+            self._awake.note(model, is_awake, self._heap.now)
             if not is_awake:
-                shortage = host_shortage(record, keeper.records.values(), self._host_bytes)
-                record.sleep_level = DROPPED if shortage else IN_HOST
                 self.replicas[model].engine.pause(self._heap.now)
         return keeper
 
@@ -140,12 +118,12 @@ class SimWorker:
         for action in actions:
             match action:
                 case SleepEngine():
-                    self._count(action.model, awake=False)
+                    self._awake.note(action.model, False, self._heap.now)
                     self.replicas[action.model].engine.pause(self._heap.now)
                     self._share(self.replicas[action.model])
                     self._heap.after(self.replicas[action.model].profile.sleep_s, self._slept, action.model)
                 case WakeEngine():
-                    self._count(action.model, awake=True)
+                    self._awake.note(action.model, True, self._heap.now)
                     self._heap.after(self.engines.records[action.model].wake_s, self._woke, action.model)
                 case AbortCalls():
                     self._abort_all(action.handles)
@@ -271,7 +249,7 @@ class SimWorker:
         for replica in self.replicas.values():
             replica.held.clear()
             replica.next_at = None
-            self._count(replica.model, awake=False)
+            self._awake.note(replica.model, False, self._heap.now)
         return sorted({call.gateway_id for call in held})
 
     def restart(self) -> None:
@@ -287,19 +265,11 @@ class SimWorker:
         """Of the first replica."""
         model = next(iter(self.replicas))
         self.engines.records[model].change(state)
-        self._count(model, awake=state is ReplicaState.AWAKE)
-
-    def _count(self, model: str, awake: bool) -> None:
-        now, intervals = self._heap.now, self._awake[model]
-        if intervals and intervals[-1][1] is None:
-            intervals[-1] = (intervals[-1][0], now)
-        if awake:
-            intervals.append((now, None))
+        self._awake.note(model, state is ReplicaState.AWAKE, self._heap.now)
 
     def awake_intervals(self, model: str) -> list[tuple[float, float | None]]:
         """From when to when its engine of ``model`` was awake, drains included, or waking; None: it goes on."""
-        return self._awake.get(model, [])
+        return self._awake.intervals(model)
 
     def replica_seconds(self) -> float:
-        now = self._heap.now
-        return sum((now if end is None else end) - start for entries in self._awake.values() for start, end in entries)
+        return self._awake.seconds(self._heap.now)

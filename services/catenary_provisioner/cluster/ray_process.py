@@ -7,6 +7,7 @@ import contextlib
 from typing import Any
 
 from catenary.core.provisioner.events import ProcessEnded, ProcessStarted, WorkerServing
+from catenary.runtime.tasks import cancel
 from catenary_provisioner.cluster.port import Notify
 from catenary_provisioner.cluster.ray_worker import RayStart, RayWorker
 
@@ -58,8 +59,7 @@ class RayProcess:
             reason = await self._lead(actor)
         except Exception as error:  # the actor, its process or its node is lost
             reason = f"is lost: {_brief(error)}"
-        stopper.cancel()
-        await asyncio.gather(stopper, return_exceptions=True)
+        await cancel(stopper)
         await asyncio.to_thread(self._kill, actor)
         self._notify(ProcessEnded(self._worker_id, self.attempt, reason))
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 
 from catenary.core.provisioner.outlook import Outlook
 from catenary.core.provisioner.steady import Steadiness
-from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
+from catenary.model.worker import DROPPED, Replica, ReplicaState, SleepMode, Worker
 from catenary.policy.provisioning import Planner
 from catenary.policy.provisioning.context import Accelerator, PlanContext, PlanSettings
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 
 ALMOST_S = 0.05
 COMMAND_TIMEOUT_S = 120.0
-DROPPED = 2
-"""Sleep level: a wake reads the weights again."""
 IN_ENGINE = (ReplicaState.AWAKE, ReplicaState.DRAINING, ReplicaState.LOADING)
 
 
@@ -43,9 +41,11 @@ class _Place:
 
     def take(self, move: Move, now: float) -> None:
         kept = tuple(model for model in self.targets or () if model != move.before)
-        self.targets = (*kept, move.after) if move.after else kept
+        self.targets = kept
         self.ready_at = {model: at for model, at in self.ready_at.items() if model in kept}
-        self.ready_at[move.after] = now + move.takes_s
+        if move.after:
+            self.targets = (*kept, move.after)
+            self.ready_at[move.after] = now + move.takes_s
         self.mode = move.mode
 
 

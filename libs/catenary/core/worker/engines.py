@@ -18,10 +18,11 @@ from catenary.core.worker.events import (
     WakeEngine,
     WorkerAction,
 )
-from catenary.core.worker.memory import gib, host_shortage, too_large
-from catenary.core.worker.replica import DROPPED, IN_HOST, Job, JobKind, JobQueue, ReplicaRecord
+from catenary.core.worker.memory import host_shortage, too_large
+from catenary.core.worker.replica import Job, JobKind, JobQueue, ReplicaRecord
 from catenary.model.outcome import FinishReason
-from catenary.model.worker import ReplicaState, SleepMode
+from catenary.model.sizes import gib
+from catenary.model.worker import DROPPED, IN_HOST, ReplicaState, SleepMode
 
 
 class EngineCalls(Protocol):

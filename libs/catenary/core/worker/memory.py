@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from catenary.core.worker.replica import IN_HOST, JobKind, JobQueue, ReplicaRecord
-from catenary.model.worker import ReplicaState
-
-_GIB = 1 << 30
+from catenary.core.worker.replica import JobKind, JobQueue, ReplicaRecord
+from catenary.model.sizes import gib
+from catenary.model.worker import IN_HOST, ReplicaState
 
 
 def too_large(record: ReplicaRecord, records: Iterable[ReplicaRecord], jobs: JobQueue, budget_bytes: int) -> str:
@@ -49,7 +48,3 @@ def _stays(record: ReplicaRecord, jobs: JobQueue) -> bool:
             return jobs.find(model, (JobKind.WAKE,)) is not None
         case _:
             return jobs.find(model, (JobKind.SLEEP, JobKind.STOP)) is None
-
-
-def gib(num_bytes: int) -> str:
-    return f"{num_bytes / _GIB:.1f} GiB"

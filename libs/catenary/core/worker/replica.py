@@ -9,12 +9,11 @@ from enum import Enum, auto
 
 from catenary.core.worker.calls import HeldCall
 from catenary.core.worker.events import EngineFacts, EngineStats, ReplicaSettings
-from catenary.model.worker import Replica, ReplicaState
+from catenary.model.worker import DROPPED, Replica, ReplicaState
 
 _MOST_PROGRESS = 0.99
 _UNKNOWN_START_S = 60.0
 SOON_S = 0.05
-IN_HOST, DROPPED = 1, 2
 
 
 class JobKind(Enum):
