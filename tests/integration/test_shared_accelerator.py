@@ -3,52 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import grpc
 import pytest
-import yaml
+from shared_workers import MODELS, write_config
 from whole_cluster import chain, events_of, kinds
 
+from catenary.model.sizes import GIB
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel
 from catenary.v1 import gateway_service_pb2_grpc as rpc
 from catenary.v1.worker_service_pb2 import REPLICA_STATE_AWAKE, WakeModelRequest
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 
-GIB = 1 << 30
-MODELS = ("left", "middle", "right")
 TOKENS = 20
 
 
-def write_config(folder: Path) -> Path:
+def configured(folder: Path) -> Path:
     """Three models of 4 GiB each on a worker with 10 GiB, of which two may be awake together."""
-    models = {}
-    for name in MODELS:
-        profile = folder / f"{name}.json"
-        fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated"}
-        speed = {"prefill_base_s": 0.001, "step_base_s": 0.01, "sleep_s": 0.05, "wake_s": 0.1, "sharing_loss": 0.4}
-        profile.write_text(json.dumps({**fixed, **speed, "max_num_seqs": 8, "peak_bytes": 4 * GIB}))
-        models[name] = {"engine": "emulated", "profile": str(profile), "max_num_seqs": 8}
-        models[name]["default_output_tokens"] = TOKENS
-    config = {
-        "models": models,
-        "workers": [{"id": "w0", "models": list(MODELS), "one_awake": True, "memory_gib": 10}],
-        "store": {"data_dir": str(folder / "store")},
-        "provisioner": {
-            "address": "127.0.0.1:0",
-            "policy": "risk",
-            "awake_together": 2,
-            "plan_interval_s": 0.2,
-            "demand_interval_s": 0.1,
-            "replica_price": 0.0,
-        },
-        **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router", "profiler")},
-    }
-    path = folder / "catenary.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    return write_config(
+        folder,
+        TOKENS,
+        ["w0"],
+        profile={"sharing_loss": 0.4, "peak_bytes": 4 * GIB},
+        worker={"memory_gib": 10},
+        provisioner={"awake_together": 2},
+    )
 
 
 async def awake(cluster: Cluster) -> dict[str, str]:
@@ -71,7 +52,7 @@ async def _until_awake(cluster: Cluster, wanted: set[str]) -> None:
 
 @pytest.mark.timeout(90)
 async def test_a_model_wakes_beside_another_and_a_third_is_refused_with_the_figures(tmp_path: Path) -> None:
-    cluster = Cluster(write_config(tmp_path))
+    cluster = Cluster(configured(tmp_path))
     await cluster.start()
     try:
         await asyncio.wait_for(_until_awake(cluster, {"left"}), 20)

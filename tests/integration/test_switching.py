@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import yaml
+from shared_workers import MODELS, write_config
 from whole_cluster import chain, events_of, kinds
 
 from catenary.runtime.cluster import Cluster
@@ -22,48 +21,17 @@ from catenary.v1.worker_service_pb2 import REPLICA_STATE_AWAKE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STEP_S = 0.01
 TOKENS = 40
-MODELS = ("left", "middle", "right")
 
 
-def write_config(folder: Path) -> Path:
+def configured(folder: Path) -> Path:
     """Three models on each of two workers, one awake on each: "left" at first."""
-    models = {}
-    for name in MODELS:
-        profile = folder / f"{name}.json"
-        fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated"}
-        speed = {"prefill_base_s": 0.001, "step_base_s": STEP_S, "max_num_seqs": 8, "sleep_s": 0.05, "wake_s": 0.1}
-        profile.write_text(json.dumps({**fixed, **speed}))
-        models[name] = {
-            "engine": "emulated",
-            "profile": str(profile),
-            "max_num_seqs": 8,
-            "default_output_tokens": TOKENS,
-        }
-    config = {
-        "models": models,
-        "workers": [{"id": name, "models": list(MODELS), "one_awake": True} for name in ("w0", "w1")],
-        "store": {"data_dir": str(folder / "store")},
-        "provisioner": {
-            "address": "127.0.0.1:0",
-            "policy": "risk",
-            "plan_interval_s": 0.2,
-            "demand_interval_s": 0.1,
-            "hysteresis_s": 0.3,
-            "dwell_s": 1.0,
-            "replica_price": 0.0,
-        },
-        **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router", "profiler")},
-    }
-    path = folder / "catenary.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    return write_config(folder, TOKENS, ["w0", "w1"], provisioner={"hysteresis_s": 0.3, "dwell_s": 1.0})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cluster]:
-    cluster = Cluster(write_config(tmp_path_factory.mktemp("cluster")))
+    cluster = Cluster(configured(tmp_path_factory.mktemp("cluster")))
     await cluster.start()
     try:
         await asyncio.wait_for(_until_awake(cluster, {"left": 2}), 20)
