@@ -1,6 +1,6 @@
 """Overhead of a three-call chain on an engine that takes no time, durable writes and token streaming on.
 
-    python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--stores durable] [--json]
+    python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--gateways 1] [--json]
 
 Starts its own cluster from config/noop.yaml (all services as processes, embedded Valkey), drives it from one asyncio
 process through plain gRPC stubs in a closed loop, and prints the median of the repeats. Proof that nothing is switched
@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import statistics
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -102,12 +106,14 @@ async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, 
         tally.failures += outcome != run_pb2.OUTCOME_SUCCEEDED
 
 
-async def drive(address: str, clients: int, calls: int, seconds: float) -> Tally:
-    async with channel(address) as connection:
-        stub = rpc.GatewayServiceStub(connection)
+async def drive(addresses: Sequence[str], clients: int, calls: int, seconds: float) -> Tally:
+    """The clients are spread over the gateways."""
+    async with contextlib.AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(channel(address)) for address in addresses]
+        stubs = itertools.cycle([rpc.GatewayServiceStub(connection) for connection in connections])
         tally = Tally()
         until = time.monotonic() + seconds
-        await asyncio.gather(*(client(stub, chain(calls), until, tally) for _ in range(clients)))
+        await asyncio.gather(*(client(next(stubs), chain(calls), until, tally) for _ in range(clients)))
     return tally
 
 
@@ -129,29 +135,39 @@ async def keep_in(store: str, store_url: str) -> None:
     await redis.aclose()
 
 
-def processes() -> dict[str, psutil.Process]:
+def processes() -> dict[str, list[psutil.Process]]:
     """The cluster's processes by service, and the load generator itself."""
-    found = {"client": psutil.Process(os.getpid())}
+    found = defaultdict(list, client=[psutil.Process(os.getpid())])
     for process in psutil.Process(os.getpid()).children(recursive=True):
         words = " ".join(process.cmdline())
-        found.update({name.removeprefix("catenary_"): process for name in SERVICES if name in words})
+        for name in SERVICES:
+            if name in words:
+                found[name.removeprefix("catenary_")].append(process)
     return found
 
 
-def cpu_s(family: dict[str, psutil.Process]) -> dict[str, float]:
-    times = {name: process.cpu_times() for name, process in family.items()}
-    return {name: used.user + used.system for name, used in times.items()}
+def cpu_s(family: dict[str, list[psutil.Process]]) -> dict[str, float]:
+    times = {name: [process.cpu_times() for process in members] for name, members in family.items()}
+    return {name: sum(used.user + used.system for used in found) for name, found in times.items()}
+
+
+def resident_mb(family: dict[str, list[psutil.Process]]) -> dict[str, float]:
+    return {
+        name: sum(process.memory_info().rss for process in members) / 2**20
+        for name, members in family.items()
+        if name != "client"
+    }
 
 
 async def measure(cluster: Cluster, store: str, clients: int, calls: int, seconds: float) -> Row:
-    address = cluster.addresses.gateway
-    await drive(address, clients, calls, WARM_UP_S)
+    addresses = cluster.addresses.gateways
+    await drive(addresses, clients, calls, WARM_UP_S)
     family = processes()
     commands, cpu, began = await commands_processed(cluster.store_url), cpu_s(family), time.monotonic()
-    tally = await drive(address, clients, calls, seconds)
+    tally = await drive(addresses, clients, calls, seconds)
     took = time.monotonic() - began
     runs = len(tally.latencies)
-    rss_mb = {name: process.memory_info().rss / 2**20 for name, process in family.items() if name != "client"}
+    rss_mb = resident_mb(family)
     if tally.failures:
         raise SystemExit(f"{tally.failures} of {runs} runs did not succeed")
     ordered = sorted(tally.latencies)
@@ -187,6 +203,7 @@ async def run(args: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="catenary-overhead-") as folder:
         os.environ["CATENARY_STORE__DATA_DIR"] = f"{folder}/store"
         os.environ["CATENARY_TELEMETRY__LOG_LEVEL"] = "warning"
+        os.environ["CATENARY_GATEWAY__COUNT"] = str(args.gateways)
         async with Cluster(CONFIG) as cluster:
             rows: dict[tuple[int, str], list[Row]] = {(c, s): [] for c in args.clients for s in args.stores}
             for _ in range(args.repeats):
@@ -204,6 +221,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--stores", nargs="+", choices=(DURABLE, MEMORY), default=[DURABLE])
+    parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     rows = asyncio.run(run(args))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.kept_service import KeepSettings, KeptService
+from catenary.runtime.launch import SERVICES
 from catenary.runtime.ports import settle_addresses
 from catenary.runtime.process import Child, Command
 
@@ -25,7 +25,8 @@ def extra_command(
     more: Mapping[str, str] | None = None,
 ) -> Command:
     """A further instance of a service at a free port, with ``more`` environment variables."""
-    addresses = asdict(cluster.addresses) | settle_addresses({kind: address})
+    settled = {name: getattr(cluster.addresses, name) for name in SERVICES}
+    addresses = settled | settle_addresses({kind: address})
     variables = {f"CATENARY_{name.upper()}__ADDRESS": address for name, address in addresses.items()}
     store = {"CATENARY_STORE__URL": cluster.store_url, "CATENARY_TELEMETRY__LOG_DIR": str(cluster.log_dir)}
     arguments = (sys.executable, "-m", f"catenary_{kind}", "--config", str(config), "--id", instance)

@@ -92,6 +92,36 @@ async def test_a_submission_that_broke_before_its_first_event_is_repeated_elsewh
         assert [request.run_id for request in sent] == [run.run_id] * 2
 
 
+async def test_runs_take_turns_over_the_gateways(gateway: FakeGateway) -> None:
+    with serving(FakeGateway()) as second:
+        gateway.scripts, second.scripts = [good_run()] * 3, [good_run()] * 3
+        async with Client([gateway.address, second.address]) as client:
+            for _ in range(6):
+                await client.run(SPEC)
+        assert [len(each.sent(pb.SubmitWorkflowRequest)) for each in (gateway, second)] == [3, 3]
+
+
+async def test_a_gateway_that_failed_is_left_alone_for_a_while(gateway: FakeGateway) -> None:
+    with serving(FakeGateway()) as second:
+        gateway.scripts, second.scripts = [[Break()]] * 4, [good_run()] * 4
+        async with Client([gateway.address, second.address], reattach=QUICK) as client:
+            for _ in range(4):
+                await client.run(SPEC)
+        assert [len(each.sent(pb.SubmitWorkflowRequest)) for each in (gateway, second)] == [1, 4]
+
+
+async def test_a_refused_request_does_not_speak_against_its_gateway(gateway: FakeGateway) -> None:
+    refused = Break(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
+    with serving(FakeGateway()) as second:
+        gateway.scripts, second.scripts = [[refused], good_run()], [good_run()]
+        async with Client([gateway.address, second.address]) as client:
+            with pytest.raises(CatenaryError):
+                await client.run(SPEC)
+            for _ in range(2):
+                await client.run(SPEC)
+        assert [len(each.sent(pb.SubmitWorkflowRequest)) for each in (gateway, second)] == [2, 1]
+
+
 async def test_no_gateway_at_all_names_the_addresses() -> None:
     dead = dead_address()
     async with Client(dead) as client:

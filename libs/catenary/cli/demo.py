@@ -53,7 +53,7 @@ async def run_demo(
     try:
         await _start(cluster, view, console)
         await profile_models(cluster, console)
-        async with Client(cluster.addresses.gateway) as client:
+        async with Client(cluster.addresses.gateways) as client:
             explanation = await _prediction(client, demo)
             deadline_s = demo.slack_factor * explanation.predicted_s
             console.print(

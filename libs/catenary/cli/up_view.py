@@ -42,10 +42,10 @@ class UpView:
     def summary(self) -> str:
         """Empty until every worker is ready."""
         phases = [worker.phase for worker in self._plan.workers]
-        gateway = self._services.get("gateway")
-        if gateway is None or not phases or any(phase not in ("ready", "external") for phase in phases):
+        gateways = [change.address for change in self._services.values() if change.name.startswith("gateway")]
+        if not gateways or not phases or any(phase not in ("ready", "external") for phase in phases):
             return ""
-        return f"ready: gateway at {gateway.address}; Ctrl-C stops everything"
+        return f"ready: gateway at {','.join(gateways)}; Ctrl-C stops everything"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = Table(box=None, pad_edge=False, show_header=False)

@@ -21,7 +21,8 @@ RUN_ID_BYTES = 8
 
 
 class Client:
-    """Talks to one or more gateways (``host:port``); use it within one event loop and close it.
+    """Talks to one or more gateways (``host:port``), which take its runs in turn; use it within one event loop and
+    close it.
 
     A workflow is given as a ``Workflow``, a path, YAML text, or the name of a registered one. Every method raises
     CatenaryError where a gateway refuses the request or none can be reached; a refused *run* is a result instead.

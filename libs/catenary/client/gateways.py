@@ -1,7 +1,10 @@
-"""The gateways that a client knows: one channel each, the one that answered last first."""
+"""The gateways that a client knows: one channel each, in turns."""
 
 from __future__ import annotations
 
+import math
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -13,27 +16,42 @@ from catenary.runtime.rpc import channel, error_info
 from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
 
 Response = TypeVar("Response")
+REST_S = 5.0
 
 
 class Gateways:
-    """Owns the channels; belongs to one event loop."""
+    """Owns the channels; belongs to one event loop. While there are others, one that failed is left alone for 5 s."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         if not addresses:
             raise ValueError("addresses: at least one gateway address (host:port) is needed")
         self.addresses = tuple(addresses)
-        self._preferred = 0
+        self._turns = deque(self.addresses)
+        self._failed_at: dict[str, float] = {}
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}
 
     @property
     def preferred(self) -> str:
-        return self.addresses[self._preferred]
+        """Whose turn it is."""
+        return next((address for address in self._turns if not self._rests(address)), self._turns[0])
+
+    def take_turn(self) -> str:
+        """The gateway for a new stream; the next one goes to another."""
+        address = self.preferred
+        self._to_the_end(address)
+        return address
 
     def failed(self, address: str) -> None:
-        """Prefer the next gateway, unless another one is preferred already."""
-        if address == self.preferred:
-            self._preferred = (self._preferred + 1) % len(self.addresses)
+        self._failed_at[address] = time.monotonic()
+        self._to_the_end(address)
+
+    def _rests(self, address: str) -> bool:
+        return time.monotonic() - self._failed_at.get(address, -math.inf) < REST_S
+
+    def _to_the_end(self, address: str) -> None:
+        self._turns.remove(address)
+        self._turns.append(address)
 
     def stub(self, address: str) -> Any:
         if address not in self._stubs:

@@ -110,7 +110,7 @@ class EventStream:
                 self._receiving = None
 
     def _open(self) -> None:
-        self._address = self._gateways.preferred
+        self._address = self._gateways.take_turn()
         stub = self._gateways.stub(self._address)
         if self._submit is not None and not self.begun:
             self._call = stub.SubmitWorkflow(self._submit)
@@ -136,7 +136,8 @@ class EventStream:
         passing = passing or (error.code in _TRANSPORT and not error.reason)
         attempts = self._reattach.attempts if self.begun else len(self._gateways.addresses)
         self._failures += 1
-        self._gateways.failed(self._address)
+        if passing and error.reason != _READER_TOO_SLOW:
+            self._gateways.failed(self._address)
         if not passing or self._failures >= attempts:
             raise error from failure
         if self.begun or self._failures % len(self._gateways.addresses) == 0:

@@ -15,7 +15,7 @@ from catenary.runtime.config import load_config
 from catenary.runtime.embedded import EmbeddedStore, EmbeddedStoreError
 from catenary.runtime.guard import Guard
 from catenary.runtime.kept_service import KeepSettings, KeptService, ServiceChanged, ServiceState
-from catenary.runtime.launch import SERVICES, Addresses, service_commands
+from catenary.runtime.launch import Addresses, addresses_of, service_commands, wanted_addresses
 from catenary.runtime.ports import AddressError, settle_addresses
 from catenary.runtime.process import ChildError
 from catenary.runtime.readiness import awake, missing, problems
@@ -106,7 +106,7 @@ class Cluster:
             raise
 
     async def wait_ready(self, timeout_s: float, fail_fast: bool = False) -> pb.Plan:
-        """Waits until every configured replica is awake and the gateway knows it, and returns the plan.
+        """Waits until every configured replica is awake and every gateway knows it, and returns the plan.
 
         Raises:
             ClusterError: ``timeout_s`` passed, or with ``fail_fast`` a worker or an engine ended; names each problem.
@@ -117,7 +117,7 @@ class Cluster:
             if plan is None:
                 lacks = ["the provisioner does not answer"]
             else:
-                lacks = list(missing(plan, self.config.workers)) or await self._unknown_to_gateway(awake(plan))
+                lacks = list(missing(plan, self.config.workers)) or await self._unknown_to_gateways(awake(plan))
                 if not lacks:
                     return plan
             wrong = [] if plan is None else list(problems(plan))
@@ -138,20 +138,9 @@ class Cluster:
             return None
         return response.plan
 
-    async def _unknown_to_gateway(self, wanted: Mapping[str, int]) -> list[str]:
-        """One line for each model with more replicas awake than the gateway has heard of."""
-        try:
-            async with channel(self.addresses.gateway) as gateway:
-                request = gateway_service_pb2.ListModelsRequest()
-                known = await GatewayServiceStub(gateway).ListModels(request, timeout=_ASK_TIMEOUT_S)
-        except grpc.RpcError:
-            return ["the gateway does not answer"]
-        have = {model.name: model.replicas_awake for model in known.models}
-        return [
-            f"model {model}: the gateway knows {have.get(model, 0)} of {num} replicas"
-            for model, num in sorted(wanted.items())
-            if have.get(model, 0) < num
-        ]
+    async def _unknown_to_gateways(self, wanted: Mapping[str, int]) -> list[str]:
+        found = await asyncio.gather(*(_unknown_to(address, wanted) for address in self.addresses.gateways))
+        return [line for lines in found for line in lines]
 
     async def failed(self) -> str:
         """Waits until a control service is given up and returns why."""
@@ -167,10 +156,10 @@ class Cluster:
         if self._provisioner is not None:
             await self._provisioner.close()
             self._provisioner = None
-        for name in reversed(SERVICES):
-            if service := self._services.pop(name, None):
-                workers_s = self.config.provisioner.stop_timeout_s if name == "provisioner" else 0.0
-                await service.stop(_STOP_GRACE_S + workers_s)
+        while self._services:
+            name, service = self._services.popitem()
+            workers_s = self.config.provisioner.stop_timeout_s if name == "provisioner" else 0.0
+            await service.stop(_STOP_GRACE_S + workers_s)
         await asyncio.to_thread(self.scope.kill)
         await self._guard.stop()
         if self._store_keeper is not None:
@@ -209,8 +198,7 @@ class Cluster:
         await self.stop()
 
     async def _start(self) -> None:
-        wanted = {name: getattr(self.config, name).address for name in SERVICES}
-        self._addresses = Addresses(**settle_addresses(wanted))
+        self._addresses = addresses_of(settle_addresses(wanted_addresses(self.config)))
         if self.config.store.url == EMBEDDED:
             self._store = EmbeddedStore(self.config.store.data_dir, self.config.store.max_memory_mb)
             self._store_url = self._store.start()
@@ -218,7 +206,9 @@ class Cluster:
         self.log_dir.mkdir(parents=True, exist_ok=True)
         await self._guard.start()
         self._provisioner = channel(self._addresses.provisioner)
-        commands = service_commands(self._config_path, self._addresses, self._store_url, self.log_dir)
+        commands = service_commands(
+            self._config_path, self.config.gateway, self._addresses, self._store_url, self.log_dir
+        )
         self._services = {
             name: KeptService(command, self.scope, self._settings, self._on_change)
             for name, command in commands.items()
@@ -233,3 +223,19 @@ async def _all_or_first_error(tasks: list[asyncio.Task[None]]) -> None:
             task.result()
     finally:
         await cancel(*tasks)
+
+
+async def _unknown_to(address: str, wanted: Mapping[str, int]) -> list[str]:
+    """One line for each model with more replicas awake than the gateway at ``address`` has heard of."""
+    try:
+        async with channel(address) as gateway:
+            request = gateway_service_pb2.ListModelsRequest()
+            known = await GatewayServiceStub(gateway).ListModels(request, timeout=_ASK_TIMEOUT_S)
+    except grpc.RpcError:
+        return [f"the gateway at {address} does not answer"]
+    have = {model.name: model.replicas_awake for model in known.models}
+    return [
+        f"model {model}: the gateway at {address} knows {have.get(model, 0)} of {num} replicas"
+        for model, num in sorted(wanted.items())
+        if have.get(model, 0) < num
+    ]

@@ -13,7 +13,7 @@ class AddressError(Exception):
 
 
 def settle_addresses(wanted: Mapping[str, str]) -> dict[str, str]:
-    """The addresses by service name, with a free port in place of each port 0.
+    """The addresses by process (``gateway``, ``gateway-1``), with a free port in place of each port 0.
 
     Raises:
         AddressError: an address is in use, or is none of this machine.
@@ -28,8 +28,9 @@ def settle_addresses(wanted: Mapping[str, str]) -> dict[str, str]:
 
 
 def _bound(name: str, host: str, port: int) -> socket.socket:
-    where = f"{name}.address: {host}:{port}"
-    variable = f"CATENARY_{name.upper()}__ADDRESS"
+    section = name.partition("-")[0]
+    where = f"{section}.address: {host}:{port}"
+    variable = f"CATENARY_{section.upper()}__ADDRESS"
     try:
         family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

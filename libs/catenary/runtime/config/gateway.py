@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catenary.runtime.config.limits import LimitsConfig
 from catenary.runtime.config.section import Address, AddressOrNone, Name, Seconds, Section
+
+MAX_PORT = 65_535
 
 
 class GatewayConfig(Section):
@@ -17,6 +19,9 @@ class GatewayConfig(Section):
     """Name of this gateway, unique."""
     address: Address = "127.0.0.1:7450"
     """Where it serves."""
+    count: int = Field(default=1, ge=1, le=64)
+    """Gateways that `catenary up` starts, each a process: the second is called `id`-1 and listens at the ports behind
+    those of `address` and `metrics_port`."""
     advertise: AddressOrNone = ""
     """host:port that the others reach it at, such as a proxy's; empty: `address`."""
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
@@ -40,7 +45,16 @@ class GatewayConfig(Section):
     """A late run ends EXPIRED at this multiple of its deadline."""
     lease_ttl_s: Seconds = 2.0
     """Without renewal for so long, another gateway takes its runs over."""
-    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    metrics_port: int = Field(default=0, ge=0, le=MAX_PORT)
     """Port of its Prometheus metrics; 0: none."""
     grace_s: Seconds = 5.0
     """How long all clients of a run that is not detached may stay away before it is cancelled."""
+
+    @model_validator(mode="after")
+    def _ports_of_all(self) -> GatewayConfig:
+        if self.count > 1 and self.advertise:
+            raise ValueError(f"advertise: {self.advertise!r} is one address, count {self.count}; leave it empty")
+        for name, port in (("address", int(self.address.rpartition(":")[2])), ("metrics_port", self.metrics_port)):
+            if port + self.count - 1 > MAX_PORT:
+                raise ValueError(f"{name}: {port} leaves no room for count {self.count} below {MAX_PORT}")
+        return self
