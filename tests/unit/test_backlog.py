@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from catenary.core.gateway import demand as demand_module
 from catenary.core.gateway.demand import Demand
 from catenary.model.backlog import Backlog, BacklogBucket, WorkflowEnds
 from catenary.model.dispatch import PoolState
+from catenary.policy.ordering.triage import Claim
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span
 from catenary.runtime.wire.backlog import backlog_from_proto, backlog_to_proto
@@ -86,6 +90,22 @@ def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
     assert demand.crowded_out("dear", BUSY, 0.0) is None
     demand.heard("gateway-1", other.buckets(0.0), 0.0)
     assert demand.crowded_out("dear", BUSY, 3.0) is None
+
+
+def test_however_many_runs_a_gateway_tells_of_few_claims_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed: list[Sequence[Claim]] = []
+
+    def room(own: Sequence[Claim], others: Sequence[Claim], num_replicas: int, now: float) -> bool:
+        weighed.append(others)
+        return True
+
+    monkeypatch.setattr(demand_module, "has_room", room)
+    demand = demand_of(1)
+    demand.heard("gateway-1", [BacklogBucket("m", 4.0, 100_000, 500.0)], 0.0)
+    demand.turned_away("run-0", BUSY, 0.0)
+    (others,) = weighed
+    assert len(others) <= 64
+    assert sum(claim.work_s for claim in others) == pytest.approx(500.0)
 
 
 def test_a_backlog_travels_unchanged() -> None:

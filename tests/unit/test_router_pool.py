@@ -1,0 +1,62 @@
+"""A call that was found to wait is looked at again when a place changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from catenary.core.router.pool import Pool
+from catenary.core.router.settings import RouterSettings
+from catenary.model.dispatch import NEVER, QueuedCall
+from catenary.model.lengths import LengthEstimate
+from catenary.model.profile import EngineProfile
+from catenary.model.worker import Replica, ReplicaState, Worker
+
+Change = Callable[[Pool], object]
+
+
+def call(name: str) -> QueuedCall:
+    return QueuedCall(
+        call_id=name,
+        attempt=1,
+        gateway_id="g",
+        model="m",
+        prompt_tokens=10,
+        max_tokens=10,
+        output=LengthEstimate.exactly(10),
+        ready_at=0.0,
+        latest_finish=NEVER,
+        deadline=NEVER,
+        lost_finish=NEVER,
+    )
+
+
+@pytest.fixture
+def pool() -> Pool:
+    """One replica with a call placed on it."""
+    pool = Pool("m", EngineProfile("m"), RouterSettings(epoch=1))
+    replica = Replica("m", ReplicaState.AWAKE, 1, max_num_seqs=4)
+    pool.update(Worker("w0", "w0:1", 1, (replica,)), replica, 0.0)
+    pool.reserve(call("placed"), "w0", 1.0, 0.0)
+    return pool
+
+
+def test_it_waits_until_its_time_while_the_places_stay_as_they_are(pool: Pool) -> None:
+    waiting = call("waiting")
+    pool.hold(waiting, until=0.1)
+    assert pool.is_held(waiting, 0.05)
+    assert not pool.is_held(waiting, 0.1)
+    assert not pool.is_held(call("another"), 0.05)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda pool: pool.reserve(call("next"), "w0", 1.0, 0.0), lambda pool: pool.release("placed")],
+    ids=["a place is taken", "a place is free"],
+)
+def test_it_is_looked_at_again_once_a_place_changes(pool: Pool, change: Change) -> None:
+    waiting = call("waiting")
+    pool.hold(waiting, until=0.1)
+    change(pool)
+    assert not pool.is_held(waiting, 0.05)
