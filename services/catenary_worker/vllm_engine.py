@@ -150,7 +150,7 @@ class VllmEngine:
         settings = self._settings
         self._held = hold_source(settings.config.source, settings.cache_dir, settings.cache_max_bytes)
         folder = self._held.folder
-        os.environ.update(settings.environment() | self._scope.environment())
+        os.environ.update(settings.environment() | self._scope.environment() | self._processes.environment())
         self._go_on()
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM

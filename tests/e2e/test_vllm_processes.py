@@ -6,7 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from vllm_worker import START_TIMEOUT_S, config, engine_processes, gone, tree_of
+from vllm_worker import (
+    START_TIMEOUT_S,
+    config,
+    engine_processes,
+    gone,
+    num_sockets,
+    sockets_folder,
+    tree_of,
+    wait_removed,
+)
 from worker_process import until_awake, worker_process
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -37,5 +46,8 @@ async def test_a_worker_killed_with_its_engine_awake_takes_it_away(store_url: st
     with worker_process(config(store_url), tmp_path) as worker:
         await until_awake(worker.address, timeout_s=START_TIMEOUT_S)
         processes = tree_of(worker)
+        folder = sockets_folder(processes)
+        assert num_sockets(folder) > 0
         worker.process.kill()
         await gone(processes)
+        await asyncio.to_thread(wait_removed, folder)

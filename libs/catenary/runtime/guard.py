@@ -1,17 +1,19 @@
 """A small process that outlives a supervisor for as long as it takes to end what the supervisor started.
 
-``python -m catenary.runtime.guard SCOPE GRACE_S`` waits for the end of its standard input, which is the end of the
-supervisor, whatever ended it. Processes of the scope then have GRACE_S seconds to end by themselves (services get
-SIGTERM when their parent dies) before they are killed.
+``python -m catenary.runtime.guard SCOPE GRACE_S [FOLDER]`` waits for the end of its standard input, which is the end of
+the supervisor, whatever ended it. Processes of the scope then have GRACE_S seconds to end by themselves (services get
+SIGTERM when their parent dies) before they are killed. Then FOLDER is removed with what they left in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 from catenary.runtime.scope import SCOPE_VARIABLE, Scope
 
@@ -21,9 +23,8 @@ _POLL_S = 0.1
 class Guard:
     """The supervisor's side: the guard process of one scope."""
 
-    def __init__(self, scope: Scope, grace_s: float) -> None:
-        self._scope = scope
-        self._grace_s = grace_s
+    def __init__(self, scope: Scope, grace_s: float, folder: Path | None = None) -> None:
+        self._arguments = [scope.path, str(grace_s), *([] if folder is None else [str(folder)])]
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -32,8 +33,7 @@ class Guard:
             sys.executable,
             "-m",
             "catenary.runtime.guard",
-            self._scope.path,
-            str(self._grace_s),
+            *self._arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             env=environment,
@@ -60,6 +60,8 @@ def main() -> None:
     while scope.processes() and time.monotonic() < kill_at:
         time.sleep(_POLL_S)
     scope.kill()
+    for folder in sys.argv[3:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
