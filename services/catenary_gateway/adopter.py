@@ -1,9 +1,9 @@
-"""Finds runs whose owner is gone and takes them over."""
+"""Finds runs that nobody drives and takes them over; gives up those that another owner has."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import structlog
 from redis.exceptions import RedisError
@@ -14,32 +14,47 @@ from catenary.runtime.store.runs import RunStore, StoredRun, Unfinished
 from catenary_gateway.ownership import Ownership
 
 POLL_S = 0.25
+AUDIT_S = 1.0
 SETTLE_S = 1.0
 PAGE = 256
+MAX_OWNED = 100_000
 UNREACHABLE = (RedisError, StoreError, OSError, TimeoutError)
 
 Take = Callable[[StoredRun, Unfinished, int], Awaitable[None]]
 
 
 class Adopter:
-    """Looks every 250 ms. ``take`` gets a run that is owned from now on, with its new epoch; ``drives`` says whether
-    this gateway drives a run already.
+    """Looks every 250 ms for owners that are gone, and every second whether the store and this gateway agree on what
+    it owns.
+
+    ``take`` gets a run that is owned from now on, with its new epoch; ``driven`` are the runs that this gateway drives,
+    ``stored`` those of them that the store has acknowledged; ``fenced`` gets one that another owner has.
 
     After the store was out of reach the owners have a second to renew their leases before they count as gone.
     """
 
-    def __init__(self, ownership: Ownership, store: RunStore, take: Take, drives: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        ownership: Ownership,
+        store: RunStore,
+        take: Take,
+        driven: Collection[str],
+        stored: Callable[[], list[str]],
+        fenced: Callable[[str], None],
+    ) -> None:
         self._ownership = ownership
         self._store = store
         self._take = take
-        self._drives = drives
-        self._unsure: set[str] = set()
+        self._driven = driven
+        self._stored = stored
+        self._fenced = fenced
+        self._audit_at = 0.0
         self._settled_at = now() + SETTLE_S
         self._log = structlog.get_logger()
 
-    def unsure(self, run_id: str) -> None:
-        """The store has the run under this owner's name, or may have it; nobody drives it."""
-        self._unsure.add(run_id)
+    def audit_soon(self) -> None:
+        """What the store has under this owner's name may have changed without its doing."""
+        self._audit_at = 0.0
 
     async def run(self) -> None:
         while True:
@@ -50,16 +65,30 @@ class Adopter:
                 self._settled_at = now() + SETTLE_S
 
     async def _look(self) -> None:
+        if now() >= self._audit_at:
+            self._audit_at = now() + AUDIT_S
+            await self._audit()
         if not self._ownership.held:
             self._settled_at = now() + SETTLE_S
             return
-        for run_id in list(self._unsure):
-            if not self._drives(run_id):
-                await self._adopt(run_id, self._ownership.owner)
-            self._unsure.discard(run_id)
         for owner in await self._store.owners():
             if owner != self._ownership.owner and await self._is_gone(owner):
                 await self._adopt_all(owner)
+
+    async def _audit(self) -> None:
+        """A write whose answer was lost, or one that arrives late from a process that stood still, leaves a run that
+        nobody drives, or that two do and only one may: neither would hear of it before its next write, if ever."""
+        owner = self._ownership.owner
+        stored = self._stored()
+        owned = await self._store.owned(owner, MAX_OWNED)
+        missing = sorted(set(stored).difference(owned))
+        holders = await self._store.owners_of(missing) if missing else []
+        for run_id, holder in zip(missing, holders, strict=True):
+            if holder not in (None, owner) and run_id in self._driven:
+                self._fenced(run_id)
+        for run_id in owned:
+            if self._ownership.held and run_id not in self._driven:
+                await self._adopt(run_id, owner)
 
     async def _is_gone(self, owner: str) -> bool:
         if self._ownership.is_predecessor(owner):
@@ -89,6 +118,6 @@ class Adopter:
                 return False
             await self._take(stored, unfinished, epoch)
         except UNREACHABLE:
-            self.unsure(run_id)
+            self.audit_soon()
             raise
         return True

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 import structlog
-from redis.exceptions import RedisError
 
 from catenary.core.gateway.events import CreateRun, EndRun, GatewayEvent, Publish, Refuse, RunCreated, RunNotCreated
 from catenary.model.outcome import Outcome
@@ -26,8 +25,8 @@ FULL_RUNS = 100_000
 
 
 class RunKeeper:
-    """Carries out CreateRun, Refuse, Publish and EndRun. ``view`` is the core's; ``unsure`` hears of a run that the
-    store has, or may have, under this owner's name and nobody drives; ``fenced`` of one that another owner has."""
+    """Carries out CreateRun, Refuse, Publish and EndRun. ``view`` is the core's; ``unsure`` hears that the store
+    has, or may have, a run under this owner's name that nobody drives; ``fenced`` of one that another owner has."""
 
     def __init__(
         self,
@@ -37,7 +36,7 @@ class RunKeeper:
         metrics: GatewayMetrics,
         handle: Callable[[GatewayEvent], None],
         view: Callable[[str], Run | None],
-        unsure: Callable[[str], None],
+        unsure: Callable[[], None],
         fenced: Callable[[str], None],
     ) -> None:
         self.contexts: dict[str, RunContext] = {}
@@ -76,13 +75,13 @@ class RunKeeper:
             raise error
         if error is not None:
             if isinstance(error, StoreUnavailable):
-                self._unsure(run_id)
+                self._unsure()
             self._not_created(run_id, error)
             return
         result = done.result()
         if not result.created:
             if result.owner == self._owner:
-                self._unsure(run_id)
+                self._unsure()
             self._not_created(run_id, RunExists(result.spec_digest))
             return
         context = self.contexts[run_id]
@@ -164,15 +163,9 @@ class RunKeeper:
         if context is not None:
             context.feed.close()
 
-    async def owned_by_others(self) -> list[str]:
-        """Runs that the store gives to another owner by now; none where it does not answer."""
-        run_ids = [run_id for run_id, context in self.contexts.items() if context.stored.done()]
-        try:
-            owners = await self._store.owners_of(run_ids)
-        except (RedisError, OSError, TimeoutError):
-            return []
-        pairs = zip(run_ids, owners, strict=True)
-        return [run_id for run_id, owner in pairs if owner not in (None, self._owner) and run_id in self.contexts]
+    def stored(self) -> list[str]:
+        """The runs that the store has acknowledged and that have not ended here."""
+        return [run_id for run_id, context in self.contexts.items() if context.stored.done()]
 
     def _restore(self, run_id: str, epoch: int, num_events: int) -> asyncio.Future[bool]:
         context = self.contexts[run_id]

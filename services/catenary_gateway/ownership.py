@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -56,7 +56,7 @@ class Ownership:
                 )
             await asyncio.sleep(RETRY_S)
 
-    async def keep(self, on_regained: Callable[[], Awaitable[None]]) -> None:
+    async def keep(self, on_regained: Callable[[], None]) -> None:
         """Renew the lease for ever. Where it is lost, take it again as soon as the store lets it and call
         ``on_regained``: others may have taken runs over meanwhile."""
         assert self._lease is not None
@@ -64,7 +64,7 @@ class Ownership:
         while True:
             if await self._acquire(self._lease):
                 if lost:
-                    await on_regained()
+                    on_regained()
                 await self._lease.hold(lambda: self._log.warning("lease of the gateway is lost"))
                 lost = True
             await asyncio.sleep(RETRY_S)

@@ -58,7 +58,7 @@ class GatewayService:
         await self._server.start()
         await gateway.ownership.begin(self._advertised)
         for work in (
-            gateway.ownership.keep(gateway.give_up_lost),
+            gateway.ownership.keep(gateway.adopter.audit_soon),
             gateway.adopter.run(),
             gateway.router.run(),
             self._tick(),

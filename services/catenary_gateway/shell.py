@@ -61,8 +61,6 @@ from catenary_gateway.submission import FieldError, parse_submission
 from catenary_gateway.tokenizing import Tokenizers, Tokenizing
 from catenary_gateway.worker_links import WorkerLinks
 
-LOST_PAUSE_S = 0.5
-
 
 class Gateway:
     """One core; every event is handled at once, in the event loop, and its actions go to outboxes.
@@ -85,7 +83,6 @@ class Gateway:
         self.peers = Peers()
         self.store_room = StoreRoom(redis)
         self.backlogs = BacklogExchange(redis, gateway_id, self.handle)
-        self.adopter = Adopter(self.ownership, self.store, self.adopt, lambda run_id: run_id in self.contexts)
         self.tokenizers = Tokenizers(config.models, config.cache_dir.expanduser())
         self.router = RouterLink(redis, gateway_id, self.handle, self.spans.traceparent)
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
@@ -98,10 +95,11 @@ class Gateway:
             self.metrics,
             handle=self.handle,
             view=self._view,
-            unsure=self.adopter.unsure,
+            unsure=self._unsure,
             fenced=self._fenced,
         )
         self.contexts = self.keeper.contexts
+        self.adopter = Adopter(self.ownership, self.store, self.adopt, self.contexts, self.keeper.stored, self._fenced)
         self.active_run = self.keeper.active_run
         self.core: GatewayCore
         self._tokenizing = Tokenizing(self.tokenizers, self.background, self.handle)
@@ -151,13 +149,6 @@ class Gateway:
     def cancel(self, run_id: str, reason: str) -> None:
         self.handle(CancelRequested(run_id, reason))
 
-    async def give_up_lost(self) -> None:
-        """Runs that others took over while this gateway counted as dead, also those that they are just taking."""
-        for pause_s in (0.0, LOST_PAUSE_S):
-            await asyncio.sleep(pause_s)
-            for run_id in await self.keeper.owned_by_others():
-                self._fenced(run_id)
-
     def _view(self, run_id: str) -> Run | None:
         return self.core.view(run_id, now())
 
@@ -195,6 +186,9 @@ class Gateway:
         self.metrics.adopted.inc()
         self.handle(adopted(submitted, epoch, unfinished.age_s, events))
         self.presence.left(run_id, context.feed)
+
+    def _unsure(self) -> None:
+        self.adopter.audit_soon()
 
     def _fenced(self, run_id: str) -> None:
         """Another gateway owns the run; those who follow it here are sent there."""

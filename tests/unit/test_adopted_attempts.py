@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from catenary.core.gateway.adoption import first_attempt
 from catenary.core.gateway.events import RunSubmitted
 from catenary.model.spec import bind_inputs, compile_workflow, load_workflow
 from catenary.model.workflow import Limits
@@ -32,3 +33,11 @@ def test_an_attempt_that_was_announced_counts_also_where_its_start_was_not_store
     found = adopted(submitted(), 2, 1.0, events)
     assert found.attempts == {"each[0]": 1001, "each[1]": 3}
     assert (found.sequence, found.predicted_s) == (4, 2.0)
+
+
+def test_each_owner_s_attempts_are_above_those_of_the_owners_before_it_whatever_these_could_store() -> None:
+    """Where the run came back to a gateway before the other had stored anything, both would have made the same
+    attempts, and the one that is fenced off would have withdrawn the other's."""
+    assert first_attempt(2, []) > 1
+    assert first_attempt(3, []) > first_attempt(2, []) + 500
+    assert first_attempt(2, [5000]) > 5500

@@ -1,4 +1,4 @@
-"""Runs that nobody drives are taken on; those that this gateway drives are left alone."""
+"""What the store says a gateway owns and what it drives are made one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,27 @@ OWNER = "g:1"
 
 
 class OneRun:
-    """A store with the run "r", not ended; ``failures`` of its reads come first."""
+    """A store with the run "r", not ended, which ``appears`` after so many looks; ``failures`` of its reads come
+    first."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, owner: str = OWNER, appears: int = 0) -> None:
         self.epoch = 1
         self.failures = failures
+        self.owner = owner
+        self.appears = appears
 
     async def owners(self) -> list[str]:
-        return [OWNER]
+        return [self.owner]
+
+    async def owned(self, owner: str, count: int) -> list[str]:
+        self.appears -= 1
+        return ["r"] if owner == self.owner and self.appears < 0 else []
+
+    async def owners_of(self, run_ids: list[str]) -> list[str | None]:
+        return [self.owner if run_id == "r" else None for run_id in run_ids]
 
     async def get(self, run_id: str) -> StoredRun | None:
-        return StoredRun("r", b"", OWNER, self.epoch, "d", 1, False) if run_id == "r" else None
+        return StoredRun("r", b"", self.owner, self.epoch, "d", 1, False) if run_id == "r" else None
 
     async def take_over(self, run_id: str, owner: str, epoch: int, new_epoch: int) -> bool:
         taken, self.epoch = self.epoch == epoch, new_epoch
@@ -41,39 +51,80 @@ class OneRun:
         return Unfinished(b"request", [b"1"], 0.0)
 
 
-class Alone:
+class Claim:
+    """A gateway's claim on its runs; the other owner lives."""
+
     owner = OWNER
-    held = True
+
+    def __init__(self, held: bool = True) -> None:
+        self.held = held
+
+    def is_predecessor(self, owner: str) -> bool:
+        return False
+
+    async def address_of(self, owner: str) -> str:
+        return "127.0.0.1:1"
 
 
-async def adopted(store: OneRun, unsure: list[str], driven: set[str]) -> list[tuple[str, int]]:
-    """Runs and epochs taken within 200 ms of looking every 10 ms."""
-    taken: list[tuple[str, int]] = []
+class Outcome:
+    """``taken``: runs with their epochs; ``fenced``: runs that another owner has."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, int]] = []
+        self.fenced: list[str] = []
+
+
+async def looked(store: OneRun, driven: set[str], held: bool = True) -> Outcome:
+    """What becomes of the runs within 200 ms of looking every 10 ms."""
+    outcome = Outcome()
 
     async def take(stored: StoredRun, unfinished: Unfinished, epoch: int) -> None:
-        taken.append((stored.run_id, epoch))
+        outcome.taken.append((stored.run_id, epoch))
         driven.add(stored.run_id)
 
-    found = Adopter(cast(Ownership, Alone()), cast(RunStore, store), take, driven.__contains__)
-    for run_id in unsure:
-        found.unsure(run_id)
+    def fenced(run_id: str) -> None:
+        outcome.fenced.append(run_id)
+        driven.discard(run_id)
+
+    adopter = Adopter(cast(Ownership, Claim(held)), cast(RunStore, store), take, driven, lambda: sorted(driven), fenced)
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(found.run(), 0.2)
-    return taken
+        await asyncio.wait_for(adopter.run(), 0.2)
+    return outcome
 
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
+    monkeypatch.setattr(module, "AUDIT_S", 0.02)
 
 
 async def test_a_run_that_the_store_has_after_all_is_taken_on_once() -> None:
-    assert await adopted(OneRun(), ["r", "never stored"], set()) == [("r", 2)]
+    assert (await looked(OneRun(), set())).taken == [("r", 2)]
 
 
-async def test_a_run_that_was_submitted_again_meanwhile_is_not_taken_from_itself() -> None:
-    assert await adopted(OneRun(), ["r"], {"r"}) == []
+async def test_a_creation_that_reaches_the_store_late_is_found() -> None:
+    assert (await looked(OneRun(appears=4), set())).taken == [("r", 2)]
+
+
+async def test_a_run_that_this_gateway_drives_is_left_alone() -> None:
+    outcome = await looked(OneRun(), {"r"})
+    assert (outcome.taken, outcome.fenced) == ([], [])
 
 
 async def test_a_take_over_whose_answer_is_lost_is_made_again() -> None:
-    assert await adopted(OneRun(failures=2), ["r"], set()) == [("r", 4)]
+    assert (await looked(OneRun(failures=2), set())).taken == [("r", 4)]
+
+
+@pytest.mark.parametrize("held", [True, False])
+async def test_a_run_that_another_owner_has_is_given_up_at_any_time(held: bool) -> None:
+    outcome = await looked(OneRun(owner="h:1"), {"r"}, held)
+    assert (outcome.taken, outcome.fenced) == ([], ["r"])
+
+
+async def test_nothing_is_taken_on_while_the_lease_is_not_held() -> None:
+    assert (await looked(OneRun(), set(), held=False)).taken == []
+
+
+async def test_a_run_that_the_store_has_lost_is_driven_on() -> None:
+    outcome = await looked(OneRun(appears=1000), {"lost"})
+    assert (outcome.taken, outcome.fenced) == ([], [])

@@ -13,7 +13,13 @@ from catenary.model.outcome import Outcome
 from catenary.model.run import CallRecord
 
 ATTEMPT_GAP = 1_000
-"""The former owner may have made a few attempts that it could not store: those of the new owner begin above them."""
+"""The former owners may have made a few attempts that they could not store: those of the new owner begin above them."""
+
+
+def first_attempt(epoch: int, stored: Iterable[int]) -> int:
+    """Above the ``stored`` attempts and those of every lower epoch: a former owner that still runs must neither
+    overtake the new one's attempts nor speak for them."""
+    return max(ATTEMPT_GAP * epoch, ATTEMPT_GAP + max(stored, default=0))
 
 
 def rebuild(event: RunAdopted, settings: GatewaySettings, now: float) -> tuple[ActiveRun, Step]:

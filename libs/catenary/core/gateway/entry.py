@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from catenary.core.gateway.active import Actions, ActiveRuns
-from catenary.core.gateway.adoption import ATTEMPT_GAP, rebuild
+from catenary.core.gateway.adoption import first_attempt, rebuild
 from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.events import (
@@ -70,7 +70,7 @@ class Entry:
         run.standing = self._active.standing(run)
         self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run), now, run.standing)
         reason = f"the run was taken over by {self._settings.gateway_id}"
-        first = ATTEMPT_GAP + max(event.attempts.values(), default=0)
+        first = first_attempt(event.epoch, event.attempts.values())
         actions: Actions = [
             Publish(run.event(CallRestarted(ready.ref, first + 1, reason)), run.epoch) for ready in step.ready
         ]
