@@ -189,6 +189,7 @@ def _allocator(config: Config) -> Allocator | None:
         idle_release_s=settings.idle_release_s,
         target_calls=settings.target_calls,
         awake_together=settings.awake_together,
+        prefetch=settings.prefetch,
         attainment=config.gateway.default_attainment,
     )
     bounds = {name: Bounds(model.min_awake, model.max_awake, model.keep_warm) for name, model in config.models.items()}

@@ -17,6 +17,8 @@ from catenary.core.provisioner.events import (
     Granted,
     LoadModel,
     LoadReplica,
+    PrefetchEnded,
+    PrefetchWeights,
     ProcessEnded,
     ProvisionerAction,
     ProvisionerEvent,
@@ -70,6 +72,7 @@ class Provisioner:
         self._changed_at = time.time()
         self._links: dict[str, WorkerLink] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
         self._log = structlog.get_logger()
 
@@ -89,6 +92,7 @@ class Provisioner:
         self.post(StopRequested())
         await self._backend.close()
         await cancel(self._ticker)
+        await cancel(*self._commands)
         for link in self._links.values():
             self._own(link.close())
         self._links.clear()
@@ -164,11 +168,13 @@ class Provisioner:
             case StopWorker():
                 self._backend.stop(action.worker_id, action.at_once)
             case LoadModel():
-                self._own(self._load(action))
+                self._own(self._load(action), self._commands)
             case ReserveReplica():
-                self._own(self._reserve(action))
+                self._own(self._reserve(action), self._commands)
             case SleepReplica() | WakeReplica() | LoadReplica():
-                self._own(self._step(action))
+                self._own(self._step(action), self._commands)
+            case PrefetchWeights():
+                self._own(self._prefetch(action), self._commands)
             case PublishPlan():
                 self._changed_at = time.time()
                 self._publish(self.plan())
@@ -188,6 +194,14 @@ class Provisioner:
             error = error_info(failure).message if isinstance(failure, grpc.RpcError) else str(failure)
             self._log.warning("worker command failed", command=repr(command), error=error)
         self.post(StepEnded(command.worker_id, error))
+
+    async def _prefetch(self, command: PrefetchWeights) -> None:
+        num_bytes, duration_s, error = 0, 0.0, ""
+        try:
+            num_bytes, duration_s = await self._link(command.worker_id).prefetch(command)
+        except (grpc.RpcError, NoLink) as failure:
+            error = error_info(failure).message if isinstance(failure, grpc.RpcError) else str(failure)
+        self.post(PrefetchEnded(command.worker_id, command.model, num_bytes, duration_s, error))
 
     async def _load(self, command: LoadModel) -> None:
         with self._logged(command):
@@ -211,7 +225,9 @@ class Provisioner:
             raise NoLink(f"{worker_id}: not connected")
         return link
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+    def _own(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]] | None = None) -> None:
+        """Commands to workers are cancelled with this provisioner; other tasks end by themselves."""
+        owned = self._tasks if tasks is None else tasks
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        owned.add(task)
+        task.add_done_callback(owned.discard)

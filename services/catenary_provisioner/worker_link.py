@@ -11,6 +11,7 @@ import structlog
 from catenary.core.provisioner.events import (
     LoadModel,
     LoadReplica,
+    PrefetchWeights,
     ReserveReplica,
     SleepReplica,
     SnapshotArrived,
@@ -25,6 +26,7 @@ from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 _RETRY_S = 0.2
 _COMMAND_TIMEOUT_S = 10.0
 _STEP_TIMEOUT_S = 110.0
+_PREFETCH_TIMEOUT_S = 1800.0
 
 
 class WorkerLink:
@@ -71,6 +73,12 @@ class WorkerLink:
         """Raises grpc.RpcError."""
         request = pb.WakeModelRequest(model=command.model, expected_generation=command.generation)
         await self._stub.WakeModel(request, timeout=_STEP_TIMEOUT_S)
+
+    async def prefetch(self, command: PrefetchWeights) -> tuple[int, float]:
+        """Bytes of the weights and the seconds it took until they were there. Raises grpc.RpcError."""
+        request = pb.PrefetchModelRequest(model=command.model)
+        answer = await self._stub.PrefetchModel(request, timeout=_PREFETCH_TIMEOUT_S)
+        return answer.bytes, answer.duration_s
 
     async def close(self) -> None:
         await cancel(self._task)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 from catenary.core.worker import WorkerCore
 from catenary.model.worker import SleepMode
@@ -12,26 +12,28 @@ from catenary.v1 import worker_service_pb2 as pb
 from catenary_worker.accelerator import Accelerator
 from catenary_worker.engine_runner import CommandRefused, EngineRunner
 from catenary_worker.feed import SnapshotFeed
-
-Prefetch = Callable[[str], Awaitable[int]]
+from catenary_worker.model_weights import ModelWeights
 
 
 class EngineCommands:
     """Each command returns the replica as it is afterwards, or raises CommandRefused."""
 
     def __init__(
-        self, core: WorkerCore, runner: EngineRunner, feed: SnapshotFeed, accelerator: Accelerator, prefetch: Prefetch
+        self,
+        core: WorkerCore,
+        runner: EngineRunner,
+        feed: SnapshotFeed,
+        accelerator: Accelerator,
+        weights: ModelWeights,
     ) -> None:
-        """``prefetch`` brings the weights of a model to this node and returns their bytes.
-
-        A model in ``on_their_way`` is loaded by the worker itself, in its turn: a command to load it changes nothing.
-        """
+        """A model in ``on_their_way`` is loaded by the worker itself, in its turn: a command to load it changes
+        nothing."""
         self.on_their_way: set[str] = set()
         self._core = core
         self._runner = runner
         self._feed = feed
         self._accelerator = accelerator
-        self._prefetch = prefetch
+        self._weights = weights
 
     async def load(self, model: str, generation: int) -> pb.ReplicaSnapshot:
         """Returns as soon as the engine starts."""
@@ -48,6 +50,7 @@ class EngineCommands:
         await self._runner.issue(
             lambda command: self._core.engines.sleep(command, model, generation, level, mode, now())
         )
+        await self.look_for_weights(model)
         return self._replica(model)
 
     async def wake(self, model: str, generation: int) -> pb.ReplicaSnapshot:
@@ -62,13 +65,20 @@ class EngineCommands:
         await self._runner.issue(lambda command: self._core.engines.reserve(command, model, reserved, holder))
         return self._replica(model)
 
-    async def prefetch(self, model: str) -> tuple[int, float]:
-        """Bytes of the weights and the seconds it took to have them here."""
+    async def prefetch(self, model: str, cold: bool) -> tuple[int, float]:
+        """Bytes of the weights and the seconds it took to have them here; ``cold``: though they were here before."""
         if model not in self._core.engines.records:
             raise CommandRefused(f"model {model!r} is not configured on this worker")
         began = now()
-        num_bytes = await self._prefetch(model)
-        return num_bytes, now() - began
+        num_bytes = await self._weights.prefetch(model, cold)
+        duration_s = now() - began
+        await self.look_for_weights(model)
+        return num_bytes, duration_s
+
+    async def look_for_weights(self, model: str) -> None:
+        """Note whether a load of the model would read its weights from disk, where it would read them at all."""
+        if self._core.engines.records[model].needs_weights:
+            self._runner.perform(self._core.engines.found_weights(model, await self._weights.are_cold(model)))
 
     def drain(self) -> int:
         """Take no new calls; returns how many are left."""

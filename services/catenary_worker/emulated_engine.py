@@ -18,6 +18,7 @@ from catenary.runtime.word_tokenizer import asks_for_mark, requested_crash, requ
 from catenary.simulation.engine import EngineModel
 from catenary.simulation.sequence import FinishedCall
 from catenary.simulation.sharing import SharedAccelerator
+from catenary_worker.emulated_weights import EmulatedWeights
 from catenary_worker.engine import EngineCall, EngineEnd, EngineListener
 
 MARK = "mark"
@@ -52,9 +53,12 @@ class EmulatedEngine:
     ``#crash=5`` in a prompt ends the engine behind the call's fifth token, whichever attempt it is.
     """
 
-    def __init__(self, settings: EmulatedSettings, accelerator: Card | None = None) -> None:
-        """``accelerator``: the one that it shares with other engines of its worker."""
+    def __init__(
+        self, settings: EmulatedSettings, accelerator: Card | None = None, weights: EmulatedWeights | None = None
+    ) -> None:
+        """``accelerator`` and ``weights``: those that it shares with other engines of its worker."""
         self._accelerator: Card = accelerator or SharedAccelerator()
+        self._weights = weights or EmulatedWeights()
         self._settings = settings
         self._model = EngineModel(settings.profile, settings.chunk_tokens)
         self._live: dict[int, _Live] = {}
@@ -68,7 +72,8 @@ class EmulatedEngine:
     async def start(self, listener: EngineListener) -> EngineFacts:
         self._listener = listener
         profile = self._settings.profile
-        await asyncio.sleep(profile.start_s)
+        await asyncio.sleep(profile.start_s + self._weights.reading_s(profile))
+        self._weights.read(profile.model)
         return EngineFacts(self._settings.max_model_len, profile.weights_bytes, profile.kv_capacity_tokens)
 
     def slow_down(self, factor: float) -> None:
@@ -104,10 +109,16 @@ class EmulatedEngine:
         first_s = 0.0 if self._slept_before else profile.first_sleep_s
         self._slept_before = True
         await asyncio.sleep(first_s or profile.sleep_s)
+        if level == DROPPED:
+            self._weights.drop(profile.model)
 
     async def wake(self) -> None:
         profile = self._settings.profile
-        await asyncio.sleep(profile.dropped_wake_s if self._level == DROPPED else profile.wake_s)
+        if self._level == DROPPED:
+            await asyncio.sleep(profile.dropped_wake_s + self._weights.reading_s(profile))
+            self._weights.read(profile.model)
+        else:
+            await asyncio.sleep(profile.wake_s)
         self._model.resume(now())
         self._arm()
 

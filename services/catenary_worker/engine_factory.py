@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 from collections.abc import Mapping
 
@@ -10,14 +9,12 @@ from catenary.core.worker.events import ReplicaSettings
 from catenary.model.profile import EngineProfile
 from catenary.model.sizes import GIB
 from catenary.runtime.config import Config, EngineKind, ModelConfig, WorkerConfig
-from catenary.runtime.models import ModelSourceError, hold_source
 from catenary_worker.accelerator import Accelerator
 from catenary_worker.emulated_engine import Card, EmulatedEngine, EmulatedSettings
 from catenary_worker.engine import Engine
 from catenary_worker.engine_processes import EngineProcesses
-from catenary_worker.engine_runner import CommandRefused
+from catenary_worker.model_weights import ModelWeights
 from catenary_worker.start_times import StartTimes
-from catenary_worker.weights import warm
 
 
 class EngineFactory:
@@ -29,14 +26,14 @@ class EngineFactory:
         worker: WorkerConfig,
         profiles: Mapping[str, EngineProfile],
         accelerator: Accelerator,
+        weights: ModelWeights,
     ) -> None:
         self._config = config
         self._worker = worker
         self._profiles = profiles
         self._accelerator = accelerator
-        self._cache_dir = config.cache_dir.expanduser()
-        self._cache_max_bytes = round(config.cache_max_gib * GIB)
-        self._start_times = StartTimes(self._cache_dir / "start_times", accelerator.name)
+        self._weights = weights
+        self._start_times = StartTimes(weights.cache_dir / "start_times", accelerator.name)
         self._processes = EngineProcesses()
         self._emulated = Card()
 
@@ -54,7 +51,7 @@ class EngineFactory:
         model, profile = self._config.models[name], self._profiles[name]
         if model.engine is EngineKind.EMULATED:
             settings = EmulatedSettings(profile, model.max_model_len, model.default_output_tokens)
-            return EmulatedEngine(settings, self._emulated)
+            return EmulatedEngine(settings, self._emulated, self._weights.emulated)
         from catenary_worker.vllm_engine import VllmEngine
         from catenary_worker.vllm_settings import VllmSettings
 
@@ -62,29 +59,12 @@ class EngineFactory:
             model=name,
             config=model,
             worker=self._worker,
-            cache_dir=self._cache_dir,
+            cache_dir=self._weights.cache_dir,
             device_variable=self._config.provisioner.device_variable,
             otlp_endpoint=self._config.telemetry.otlp_endpoint,
-            cache_max_bytes=self._cache_max_bytes,
+            cache_max_bytes=self._weights.cache_max_bytes,
         )
         return VllmEngine(vllm_settings, self._processes, self._start_times, self._accelerator)
-
-    async def prefetch(self, name: str) -> int:
-        """Bytes of the model's weights once they are on this node's disk and, where they fit, in its page cache.
-
-        Raises CommandRefused.
-        """
-        source = self._config.models[name].source
-        if not source:
-            return 0
-        try:
-            held = await asyncio.to_thread(hold_source, source, self._cache_dir, self._cache_max_bytes)
-        except ModelSourceError as error:
-            raise CommandRefused(str(error)) from error
-        try:
-            return await asyncio.to_thread(warm, held.folder)
-        finally:
-            held.release()
 
     def _settings(self, name: str, model: ModelConfig) -> ReplicaSettings:
         profile = self._profiles[name]
@@ -101,6 +81,7 @@ class EngineFactory:
             wake_s=profile.wake_s,
             awake_bytes=profile.awake_bytes,
             reload_s=profile.dropped_wake_s,
+            prefetch_s=profile.prefetch_s,
         )
 
     def _needed_bytes(self, profile: EngineProfile) -> int:

@@ -78,7 +78,7 @@ class WorkerServicer(WorkerServiceServicer):
 
     async def PrefetchModel(self, request: pb.PrefetchModelRequest, context: Context) -> pb.PrefetchModelResponse:
         try:
-            num_bytes, duration_s = await self._commands.prefetch(request.model)
+            num_bytes, duration_s = await self._commands.prefetch(request.model, request.cold)
         except CommandRefused as refusal:
             await _refuse(context, refusal)
         return pb.PrefetchModelResponse(bytes=num_bytes, duration_s=duration_s)

@@ -34,12 +34,14 @@ from catenary_worker.engine_factory import EngineFactory
 from catenary_worker.engine_runner import CommandRefused, EngineRunner
 from catenary_worker.feed import SnapshotFeed
 from catenary_worker.metrics import WorkerMetrics
+from catenary_worker.model_weights import ModelWeights
 from catenary_worker.servicer import WorkerServicer
 
 STOP_GRACE_S = 1.0
 ABORT_GRACE_S = 2.0
 HOUSEKEEPING_S = 0.2
 MEMORY_INTERVAL_S = 1.0
+WEIGHTS_INTERVAL_S = 10.0
 LOAD_POLL_S = 0.05
 
 
@@ -74,7 +76,9 @@ class WorkerService:
 
     async def start(self) -> None:
         await self._accelerator.refresh()
-        factory = self._factory = EngineFactory(self._config, self._worker, await self._profiles(), self._accelerator)
+        profiles = await self._profiles()
+        weights = ModelWeights(self._config, profiles)
+        factory = self._factory = EngineFactory(self._config, self._worker, profiles, self._accelerator, weights)
         await factory.open()
         feed = self._feed = SnapshotFeed(self._snapshot, self._config.worker.snapshot_interval_s)
         self._core = WorkerCore(self._fixed(), factory.settings(), self._config.worker.max_calls)
@@ -83,7 +87,7 @@ class WorkerService:
         if self._worker.metrics_port:
             self._metrics.serve(self._worker.metrics_port)
             self._runner.calls.on_end = self._metrics.call_ended
-        commands = EngineCommands(self._core, self._runner, feed, self._accelerator, factory.prefetch)
+        commands = EngineCommands(self._core, self._runner, feed, self._accelerator, weights)
         if self._worker.one_awake:
             commands.on_their_way.update(self._worker.models)
         servicer = WorkerServicer(self._runner.calls, commands)
@@ -91,7 +95,7 @@ class WorkerService:
         await self._server.start()
         for work in (feed.run(), self._heartbeat(), self._housekeeping(self._core, self._runner)):
             self._background.spawn(work, essential=True)
-        for work in (self._follow_memory(), self._load(commands)):
+        for work in (self._follow_memory(), self._follow_weights(commands), self._load(commands)):
             self._background.spawn(work)
         await self._server.set_serving(True)
 
@@ -182,6 +186,13 @@ class WorkerService:
         while True:
             await asyncio.sleep(MEMORY_INTERVAL_S)
             await self._accelerator.refresh()
+
+    async def _follow_weights(self, commands: EngineCommands) -> None:
+        """What else the host reads and writes pushes weights out of its page cache."""
+        while True:
+            for model in self._worker.models:
+                await commands.look_for_weights(model)
+            await asyncio.sleep(WEIGHTS_INTERVAL_S)
 
     def _snapshot(self) -> pb.WorkerSnapshot:
         for model, engine in self._engines.items():

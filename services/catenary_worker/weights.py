@@ -6,7 +6,10 @@ from pathlib import Path
 
 import psutil
 
+from catenary_worker.page_cache import cached_bytes, forget
+
 _CHUNK_BYTES = 16 << 20
+_WARM_SHARE = 0.9
 
 
 def weights_bytes(folder: Path) -> int:
@@ -28,6 +31,17 @@ def warm(folder: Path) -> int:
             while weights.readinto(buffer):
                 pass
     return num_bytes
+
+
+def cool(folder: Path) -> None:
+    """Have the page cache drop the weights, as far as nobody maps them: for measuring what reading them takes."""
+    for file in _files(folder):
+        forget(file)
+
+
+def are_cold(folder: Path) -> bool:
+    """A load would read a notable part of them from disk."""
+    return sum(map(cached_bytes, _files(folder))) < _WARM_SHARE * weights_bytes(folder)
 
 
 def _files(folder: Path) -> list[Path]:

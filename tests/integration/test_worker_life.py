@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from worker_config import config, fixed
 from worker_process import WorkerProcess, gateway_side, snapshot_where, state_is, until_awake, worker_process
 
+from catenary.runtime.clock import now
 from catenary.runtime.rpc import channel, error_info
 from catenary.runtime.store.workers import WorkerRegistry
 from catenary.v1 import worker_service_pb2 as pb
@@ -138,3 +139,28 @@ async def test_a_model_asked_for_while_another_one_starts_waits_until_that_sleep
             begun = await snapshot_where(stub, lambda snapshot: not state_is(pb.REPLICA_STATE_DEAD, "m")(snapshot))
             assert state_is(pb.REPLICA_STATE_ASLEEP, "noop")(begun)
             await snapshot_where(stub, state_is(pb.REPLICA_STATE_AWAKE, "m"))
+
+
+async def test_cold_weights_are_read_before_a_wake_or_by_it(store_url: str, redis: Redis, tmp_path: Path) -> None:
+    settings = config(tmp_path, store_url, "own")
+    profile = {"model": "m", "origin": "emulated", "engine": "emulated", "reload_s": 0.1, "prefetch_s": 0.6}
+    (tmp_path / "m.json").write_text(json.dumps(profile))
+    with worker_process(settings, tmp_path) as worker:
+        await until_awake(worker.address, "m")
+        async with channel(worker.address) as connection:
+            stub = WorkerServiceStub(connection)
+
+            async def wake_s() -> float:
+                began = now()
+                await stub.WakeModel(pb.WakeModelRequest(model="m"))
+                return now() - began
+
+            asleep = await stub.SleepModel(pb.SleepModelRequest(model="m", level=2))
+            assert asleep.replica.weights_cold
+            assert await wake_s() >= 0.7
+            await stub.SleepModel(pb.SleepModelRequest(model="m", level=2))
+            assert (await stub.PrefetchModel(pb.PrefetchModelRequest(model="m"))).duration_s >= 0.6
+            await snapshot_where(stub, lambda snapshot: not any(r.weights_cold for r in snapshot.replicas))
+            assert 0.1 <= await wake_s() < 0.6
+            assert (await stub.PrefetchModel(pb.PrefetchModelRequest(model="m", cold=True))).duration_s >= 0.6
+            assert not (await stub.SleepModel(pb.SleepModelRequest(model="m", level=1))).replica.weights_cold

@@ -63,6 +63,7 @@ def _sizes(profile: profile_pb2.Profile) -> Iterable[tuple[str, str]]:
         ("sleep", profile.sleep_s),
         ("wake", profile.wake_s),
         ("wake, weights read again", profile.reload_s),
+        ("weights from disk", profile.prefetch_s),
         ("switch (sleep and wake)", profile.sleep_s + profile.wake_s),
     ):
         if seconds:

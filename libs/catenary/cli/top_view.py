@@ -112,6 +112,8 @@ def _resident(replica: ReplicaSnapshot) -> Text:
     text = Text.assemble((replica.model, "bold" if replica.state == REPLICA_STATE_AWAKE else ""), " ", (state, style))
     if replica.state == REPLICA_STATE_AWAKE:
         text.append(f" {replica.num_running}/{replica.max_num_seqs}")
+    if replica.weights_cold:
+        text.append(" cold", style="yellow")
     if replica.reserved:
         text.append(" set aside", style="yellow")
     return text

@@ -25,7 +25,9 @@ class EngineProfile:
     Zero sizes mean unknown (or, for ``kv_capacity_tokens``, not bounded).
 
     ``sharing_loss``: the share of its time by which an engine is slower for each other one that is busy on its
-    accelerator. ``reload_s``: a wake after a sleep that dropped the weights, which reads them again. 0: not measured.
+    accelerator. ``reload_s``: a wake after a sleep that dropped the weights, which reads them again. ``prefetch_s``:
+    reading the weights from disk into the page cache; a start or such a wake takes so much longer where they are not
+    there. 0: not measured.
     """
 
     model: str
@@ -56,6 +58,7 @@ class EngineProfile:
     prefill_curve: PrefillCurve = ()
     sharing_loss: float = 0.0
     reload_s: float = 0.0
+    prefetch_s: float = 0.0
 
     @property
     def dropped_wake_s(self) -> float:

@@ -42,7 +42,8 @@ IN_HOST, DROPPED = 1, 2
 class Replica:
     """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
     ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown.
-    ``sleep_level``: IN_HOST or DROPPED; 0 while it does not sleep."""
+    ``sleep_level``: IN_HOST or DROPPED; 0 while it does not sleep. ``weights_cold``: loading or waking it reads the
+    weights from disk."""
 
     model: str
     state: ReplicaState
@@ -66,6 +67,7 @@ class Replica:
     ready_in_s: float = 0.0
     awake_bytes: int = 0
     sleep_level: int = 0
+    weights_cold: bool = False
 
     @property
     def takes_calls(self) -> bool:

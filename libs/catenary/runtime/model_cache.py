@@ -63,6 +63,11 @@ class ModelCache:
         self.shrink(keep=folder)
         return folder
 
+    def find(self, name: str) -> Path | None:
+        """The model's folder where it is there; this is no use of it."""
+        folder = self._folder / name
+        return folder if (folder / _DONE).is_file() else None
+
     def hold(self, folder: Path) -> HeldModel | None:
         """Keep ``folder`` from being removed; None where it just was. Other folders than the cache's need no hold."""
         if folder.parent != self._folder:

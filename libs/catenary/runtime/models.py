@@ -59,6 +59,21 @@ def hold_source(source: str, cache_dir: Path, max_bytes: int = 0) -> HeldModel:
             return held
 
 
+def find_source(source: str, cache_dir: Path) -> Path | None:
+    """The folder of ``resolve_source`` where it is on this node already, with its weights; None: it is not, or there is
+    no such source."""
+    cache = model_cache(cache_dir)
+    try:
+        if source.startswith(GGUF_SCHEME):
+            return cache.find(_converted_name(source, _packaged_file(source)))
+        if source.startswith(HF_SCHEME):
+            name = source.removeprefix(HF_SCHEME)
+            return _known_snapshot(name, weights=True) or cache.find(_snapshot_name(source, weights=True))
+    except (ModelSourceError, ValueError):
+        return None
+    return Path(source).expanduser()
+
+
 def model_cache(cache_dir: Path, max_bytes: int = 0) -> ModelCache:
     return ModelCache(cache_dir.expanduser() / "models", max_bytes)
 
@@ -75,14 +90,18 @@ def _snapshot(source: str, cache: ModelCache, weights: bool) -> Path:
         if (known := _known_snapshot(name, weights)) is not None:
             return known
         patterns = None if weights else list(_SMALL_FILES)
-        key = hashlib.sha256(f"{source}|{weights}".encode()).hexdigest()[:12]
         return cache.make(
-            f"{name.replace('/', '--')}-{key}",
+            _snapshot_name(source, weights),
             source,
             lambda folder: _ignored(snapshot_download(name, local_dir=folder, allow_patterns=patterns)),
         )
     except Exception as error:  # the hub raises a dozen unrelated types
         raise ModelSourceError(f"{source}: {error}") from error
+
+
+def _snapshot_name(source: str, weights: bool) -> str:
+    key = hashlib.sha256(f"{source}|{weights}".encode()).hexdigest()[:12]
+    return f"{source.removeprefix(HF_SCHEME).replace('/', '--')}-{key}"
 
 
 def _known_snapshot(name: str, weights: bool) -> Path | None:
@@ -104,7 +123,6 @@ def _ignored(result: object) -> None:
 
 def _converted(source: str, cache: ModelCache, progress: Progress) -> Path:
     gguf = _packaged_file(source)
-    key = hashlib.sha256(f"{_FORMAT}|{source}|{gguf.stat().st_size}".encode()).hexdigest()[:12]
 
     def convert(folder: Path) -> None:
         try:
@@ -112,7 +130,12 @@ def _converted(source: str, cache: ModelCache, progress: Progress) -> Path:
         except (ConversionError, OSError) as error:
             raise ModelSourceError(f"{source}: cannot be converted: {error}") from error
 
-    return cache.make(f"{gguf.stem}-{key}", source, convert)
+    return cache.make(_converted_name(source, gguf), source, convert)
+
+
+def _converted_name(source: str, gguf: Path) -> str:
+    key = hashlib.sha256(f"{_FORMAT}|{source}|{gguf.stat().st_size}".encode()).hexdigest()[:12]
+    return f"{gguf.stem}-{key}"
 
 
 def _packaged_file(source: str) -> Path:

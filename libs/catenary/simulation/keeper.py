@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from catenary.core.worker.engines import EngineKeeper
 from catenary.core.worker.events import EngineFacts, ReplicaSettings
 from catenary.core.worker.memory import host_shortage
+from catenary.core.worker.replica import ReplicaRecord
 from catenary.model.worker import DROPPED, IN_HOST, ReplicaState
 from catenary.simulation.replica import SimCalls, SimReplica
 
@@ -24,7 +25,14 @@ def make_keeper(replicas: Mapping[str, SimReplica], asleep: bool, budget_bytes: 
             continue
         record.change(ReplicaState.ASLEEP)
         record.sleep_level = DROPPED if host_shortage(record, records.values(), host_bytes) else IN_HOST
+        record.weights_cold = goes_cold(record)
     return keeper
+
+
+def goes_cold(record: ReplicaRecord) -> bool:
+    """Weights that are dropped have to be read from disk again, where the profile says what that takes: a host that has
+    no room for them asleep has none in its page cache."""
+    return record.sleep_level == DROPPED and record.settings.prefetch_s > 0
 
 
 def _settings(replica: SimReplica) -> ReplicaSettings:
@@ -38,4 +46,5 @@ def _settings(replica: SimReplica) -> ReplicaSettings:
         wake_s=profile.wake_s,
         awake_bytes=profile.awake_bytes,
         reload_s=profile.dropped_wake_s,
+        prefetch_s=profile.prefetch_s,
     )

@@ -9,6 +9,8 @@ from catenary.core.provisioner import ProvisionerCore, ProvisionerSettings
 from catenary.core.provisioner.allocator import Allocator
 from catenary.core.provisioner.events import (
     DemandArrived,
+    PrefetchEnded,
+    PrefetchWeights,
     ProvisionerEvent,
     SleepReplica,
     SnapshotArrived,
@@ -85,7 +87,10 @@ class SimProvisioner:
 
     def _handle(self, event: ProvisionerEvent) -> None:
         for action in self.core.handle(event, self._heap.now):
-            if isinstance(action, SleepReplica | WakeReplica):
+            if isinstance(action, PrefetchWeights):
+                at = self._network.arrival(f"provisioner>{action.worker_id}", self._network.hop_s())
+                self._heap.at(at, self._prefetch, action)
+            elif isinstance(action, SleepReplica | WakeReplica):
                 at = self._network.arrival(f"provisioner>{action.worker_id}", self._network.hop_s())
                 self._heap.at(at, self._command, action)
 
@@ -101,3 +106,14 @@ class SimProvisioner:
             worker.sleep(action.model, action.generation, action.mode, command_id, done)
         else:
             worker.wake(action.model, action.generation, command_id, done)
+
+    def _prefetch(self, action: PrefetchWeights) -> None:
+        worker = self._workers[action.worker_id]
+        profile = worker.replicas[action.model].profile
+
+        def done() -> None:
+            at = self._network.arrival(f"{action.worker_id}>provisioner", self._network.hop_s())
+            ended = PrefetchEnded(action.worker_id, action.model, profile.weights_bytes, profile.prefetch_s)
+            self._heap.at(at, self._handle, ended)
+
+        worker.prefetch(action.model, done)

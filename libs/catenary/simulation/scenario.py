@@ -56,6 +56,7 @@ class ModelSection(Section):
     memory_gib: float = Field(default=0.0, ge=0, le=100_000)
     weights_gib: float = Field(default=0.0, ge=0, le=100_000)
     reload_s: Seconds = 0.0
+    prefetch_s: Seconds = 0.0
     sharing_loss: float = Field(default=0.0, ge=0, le=100)
 
 
@@ -152,6 +153,7 @@ class ProvisionerSection(Section):
     target_calls: float = Field(default=8.0, gt=0, le=4096)
     attainment: float = Field(default=0.95, gt=0, lt=1)
     awake_together: int = Field(default=1, ge=1, le=64)
+    prefetch: bool = True
     models: dict[str, ModelBounds] = Field(default_factory=dict)
 
     def settings(self) -> PlanSettings:
@@ -166,7 +168,8 @@ class Scenario(Section):
     keeps its model. Otherwise there are so many, every model resident on each; more than one awake at a time only where
     ``provisioner.awake_together`` allows it and they fit into ``accelerator_memory_gib``. ``host_memory_gib`` of
     each worker holds the weights of what sleeps (0: all of them); what has no room there is read again, ``reload_s``,
-    when it wakes. ``sleep_s`` and ``wake_s`` hold for all models."""
+    when it wakes, and from disk, ``prefetch_s``, unless the plan has it read before. ``sleep_s`` and ``wake_s`` hold
+    for all models."""
 
     name: str
     workflow: dict[str, Any]

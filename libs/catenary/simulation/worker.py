@@ -21,7 +21,7 @@ from catenary.simulation.awake_time import AwakeTime
 from catenary.simulation.engine import EngineModel
 from catenary.simulation.heap import EventHeap
 from catenary.simulation.job import Job
-from catenary.simulation.keeper import make_keeper
+from catenary.simulation.keeper import goes_cold, make_keeper
 from catenary.simulation.replica import HeldCall, SimReplica
 from catenary.simulation.sharing import SharedAccelerator
 
@@ -114,6 +114,14 @@ class SimWorker:
         self._done[command_id] = done
         self._do(self.engines.wake(command_id, model, generation, self._heap.now))
 
+    def prefetch(self, model: str, done: Callable[[], None]) -> None:
+        """``done`` hears when the weights have been read."""
+        self._heap.after(self.replicas[model].profile.prefetch_s, self._prefetched, model, done)
+
+    def _prefetched(self, model: str, done: Callable[[], None]) -> None:
+        self._do(self.engines.found_weights(model, cold=False))
+        done()
+
     def _do(self, actions: Sequence[WorkerAction]) -> None:
         for action in actions:
             match action:
@@ -133,6 +141,8 @@ class SimWorker:
                     self.on_change(self)
 
     def _slept(self, model: str) -> None:
+        record = self.engines.records[model]
+        record.weights_cold = goes_cold(record)
         self._do(self.engines.engine_slept(model, "", self._heap.now))
 
     def _woke(self, model: str) -> None:

@@ -40,7 +40,7 @@ class PrefillCost(_message.Message):
     def __init__(self, tokens: _Optional[float] = ..., seconds: _Optional[float] = ...) -> None: ...
 
 class Profile(_message.Message):
-    __slots__ = ("model", "accelerator", "engine", "settings_digest", "version", "measure_time", "prefill_base_s", "prefill_token_s", "prefill_token2_s", "step_base_s", "step_seq_s", "step_context_s", "max_num_seqs", "kv_capacity_tokens", "kv_bytes_per_token", "weights_bytes", "peak_bytes", "start_s", "sleep_s", "wake_s", "points", "residual_median", "residual_p95", "correction", "origin", "first_sleep_s", "max_model_len", "overhead_s", "submit_s", "prefill_curve", "online_error", "online_calls", "sharing_loss", "reload_s")
+    __slots__ = ("model", "accelerator", "engine", "settings_digest", "version", "measure_time", "prefill_base_s", "prefill_token_s", "prefill_token2_s", "step_base_s", "step_seq_s", "step_context_s", "max_num_seqs", "kv_capacity_tokens", "kv_bytes_per_token", "weights_bytes", "peak_bytes", "start_s", "sleep_s", "wake_s", "points", "residual_median", "residual_p95", "correction", "origin", "first_sleep_s", "max_model_len", "overhead_s", "submit_s", "prefill_curve", "online_error", "online_calls", "sharing_loss", "reload_s", "prefetch_s")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ACCELERATOR_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +75,7 @@ class Profile(_message.Message):
     ONLINE_CALLS_FIELD_NUMBER: _ClassVar[int]
     SHARING_LOSS_FIELD_NUMBER: _ClassVar[int]
     RELOAD_S_FIELD_NUMBER: _ClassVar[int]
+    PREFETCH_S_FIELD_NUMBER: _ClassVar[int]
     model: str
     accelerator: str
     engine: str
@@ -109,4 +110,5 @@ class Profile(_message.Message):
     online_calls: int
     sharing_loss: float
     reload_s: float
-    def __init__(self, model: _Optional[str] = ..., accelerator: _Optional[str] = ..., engine: _Optional[str] = ..., settings_digest: _Optional[str] = ..., version: _Optional[int] = ..., measure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prefill_base_s: _Optional[float] = ..., prefill_token_s: _Optional[float] = ..., prefill_token2_s: _Optional[float] = ..., step_base_s: _Optional[float] = ..., step_seq_s: _Optional[float] = ..., step_context_s: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., kv_bytes_per_token: _Optional[int] = ..., weights_bytes: _Optional[int] = ..., peak_bytes: _Optional[int] = ..., start_s: _Optional[float] = ..., sleep_s: _Optional[float] = ..., wake_s: _Optional[float] = ..., points: _Optional[_Iterable[_Union[ProfilePoint, _Mapping]]] = ..., residual_median: _Optional[float] = ..., residual_p95: _Optional[float] = ..., correction: _Optional[float] = ..., origin: _Optional[str] = ..., first_sleep_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., overhead_s: _Optional[float] = ..., submit_s: _Optional[float] = ..., prefill_curve: _Optional[_Iterable[_Union[PrefillCost, _Mapping]]] = ..., online_error: _Optional[float] = ..., online_calls: _Optional[int] = ..., sharing_loss: _Optional[float] = ..., reload_s: _Optional[float] = ...) -> None: ...
+    prefetch_s: float
+    def __init__(self, model: _Optional[str] = ..., accelerator: _Optional[str] = ..., engine: _Optional[str] = ..., settings_digest: _Optional[str] = ..., version: _Optional[int] = ..., measure_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prefill_base_s: _Optional[float] = ..., prefill_token_s: _Optional[float] = ..., prefill_token2_s: _Optional[float] = ..., step_base_s: _Optional[float] = ..., step_seq_s: _Optional[float] = ..., step_context_s: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., kv_bytes_per_token: _Optional[int] = ..., weights_bytes: _Optional[int] = ..., peak_bytes: _Optional[int] = ..., start_s: _Optional[float] = ..., sleep_s: _Optional[float] = ..., wake_s: _Optional[float] = ..., points: _Optional[_Iterable[_Union[ProfilePoint, _Mapping]]] = ..., residual_median: _Optional[float] = ..., residual_p95: _Optional[float] = ..., correction: _Optional[float] = ..., origin: _Optional[str] = ..., first_sleep_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., overhead_s: _Optional[float] = ..., submit_s: _Optional[float] = ..., prefill_curve: _Optional[_Iterable[_Union[PrefillCost, _Mapping]]] = ..., online_error: _Optional[float] = ..., online_calls: _Optional[int] = ..., sharing_loss: _Optional[float] = ..., reload_s: _Optional[float] = ..., prefetch_s: _Optional[float] = ...) -> None: ...

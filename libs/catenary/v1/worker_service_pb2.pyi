@@ -166,7 +166,7 @@ class ResidentCall(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., router_epoch: _Optional[int] = ..., output_tokens: _Optional[int] = ..., running: _Optional[bool] = ..., prompt_tokens: _Optional[int] = ...) -> None: ...
 
 class ReplicaSnapshot(_message.Message):
-    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s", "awake_bytes", "sleep_level")
+    __slots__ = ("model", "state", "generation", "max_num_seqs", "lookahead", "num_running", "num_waiting", "kv_cache_usage", "calls", "reserved", "error", "start_s", "max_model_len", "prefix_cache_hit_rate", "weights_bytes", "kv_capacity_tokens", "engine", "load_progress", "memory_bytes", "ready_in_s", "awake_bytes", "sleep_level", "weights_cold")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
@@ -189,6 +189,7 @@ class ReplicaSnapshot(_message.Message):
     READY_IN_S_FIELD_NUMBER: _ClassVar[int]
     AWAKE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SLEEP_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_COLD_FIELD_NUMBER: _ClassVar[int]
     model: str
     state: ReplicaState
     generation: int
@@ -211,7 +212,8 @@ class ReplicaSnapshot(_message.Message):
     ready_in_s: float
     awake_bytes: int
     sleep_level: int
-    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., awake_bytes: _Optional[int] = ..., sleep_level: _Optional[int] = ...) -> None: ...
+    weights_cold: bool
+    def __init__(self, model: _Optional[str] = ..., state: _Optional[_Union[ReplicaState, str]] = ..., generation: _Optional[int] = ..., max_num_seqs: _Optional[int] = ..., lookahead: _Optional[int] = ..., num_running: _Optional[int] = ..., num_waiting: _Optional[int] = ..., kv_cache_usage: _Optional[float] = ..., calls: _Optional[_Iterable[_Union[ResidentCall, _Mapping]]] = ..., reserved: _Optional[bool] = ..., error: _Optional[str] = ..., start_s: _Optional[float] = ..., max_model_len: _Optional[int] = ..., prefix_cache_hit_rate: _Optional[float] = ..., weights_bytes: _Optional[int] = ..., kv_capacity_tokens: _Optional[int] = ..., engine: _Optional[str] = ..., load_progress: _Optional[float] = ..., memory_bytes: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., awake_bytes: _Optional[int] = ..., sleep_level: _Optional[int] = ..., weights_cold: _Optional[bool] = ...) -> None: ...
 
 class WorkerSnapshot(_message.Message):
     __slots__ = ("worker_id", "address", "incarnation", "accelerator", "replicas", "draining", "memory_total_bytes", "memory_free_bytes", "num_accelerators", "sequence", "memory_budget_bytes", "host_budget_bytes")
@@ -270,10 +272,12 @@ class LoadModelResponse(_message.Message):
     def __init__(self, replica: _Optional[_Union[ReplicaSnapshot, _Mapping]] = ...) -> None: ...
 
 class PrefetchModelRequest(_message.Message):
-    __slots__ = ("model",)
+    __slots__ = ("model", "cold")
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    COLD_FIELD_NUMBER: _ClassVar[int]
     model: str
-    def __init__(self, model: _Optional[str] = ...) -> None: ...
+    cold: bool
+    def __init__(self, model: _Optional[str] = ..., cold: _Optional[bool] = ...) -> None: ...
 
 class PrefetchModelResponse(_message.Message):
     __slots__ = ("bytes", "duration_s")

@@ -15,6 +15,8 @@ from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 
 ALMOST_S = 0.05
 COMMAND_TIMEOUT_S = 120.0
+FETCH_AGAIN_S = 60.0
+"""Weights that are cold though they were read so lately do not stay in the page cache: it is too small."""
 IN_ENGINE = (ReplicaState.AWAKE, ReplicaState.DRAINING, ReplicaState.LOADING)
 
 
@@ -30,7 +32,8 @@ class Step:
 
 @dataclass(slots=True)
 class _Place:
-    """One worker. ``targets``: the models to be awake, None where nothing was decided yet; ``ready_at``: when."""
+    """One worker. ``targets``: the models to be awake, None where nothing was decided yet; ``ready_at``: when.
+    ``fetched_at``: when reading a model's weights was begun."""
 
     targets: tuple[str, ...] | None = None
     ready_at: dict[str, float] = field(default_factory=dict)
@@ -38,8 +41,12 @@ class _Place:
     idle_since: float | None = None
     step_since: float | None = None
     mode: SleepMode = SleepMode.DRAIN
+    fetched_at: dict[str, float] = field(default_factory=dict)
 
     def take(self, move: Move, now: float) -> None:
+        if move.kind is MoveKind.PREFETCH:
+            self.fetched_at[move.after] = now
+            return
         kept = tuple(model for model in self.targets or () if model != move.before)
         self.targets = kept
         self.ready_at = {model: at for model, at in self.ready_at.items() if model in kept}
@@ -81,7 +88,7 @@ class Allocator:
             PlanContext(accelerators, self.outlook.pools(now), self.outlook.workflows(now), barred, self._settings)
         )
         begun = self._steady.passed(self.last.moves, now)
-        moved = {move.worker_id for move in begun}
+        moved = {move.worker_id for move in begun if move.kind is not MoveKind.PREFETCH}
         begun += [move for move in self._releases(present) if move.worker_id not in moved]
         for move in begun:
             place = self._places.setdefault(move.worker_id, _Place())
@@ -184,6 +191,8 @@ class Allocator:
             memory_bytes=worker.memory_budget_bytes,
             needs={r.model: r.awake_bytes for r in replicas},
             dropped=frozenset(r.model for r in replicas if r.sleep_level == DROPPED),
+            cold=frozenset(r.model for r in replicas if r.weights_cold),
+            fetched=frozenset(model for model, at in place.fetched_at.items() if now - at < FETCH_AGAIN_S),
         )
 
 

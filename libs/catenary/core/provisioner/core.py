@@ -11,6 +11,7 @@ from catenary.core.provisioner.events import (
     DemandArrived,
     Granted,
     LoadModel,
+    PrefetchEnded,
     ProcessEnded,
     ProcessStarted,
     ProfileChanged,
@@ -33,6 +34,7 @@ from catenary.core.provisioner.leases import ReplicaLease, ReplicaLeases
 from catenary.core.provisioner.planning import Planning
 from catenary.core.provisioner.settings import ProvisionerSettings
 from catenary.model.plan import Plan, WantedWorker
+from catenary.model.sizes import gib
 from catenary.model.worker import ReplicaState
 
 MAX_REASONS = 32
@@ -81,6 +83,9 @@ class ProvisionerCore:
                 actions, changed = [], False
             case StepEnded():
                 actions, changed = self._step_ended(event), bool(event.error)
+            case PrefetchEnded():
+                self._note(_prefetched(event))
+                actions, changed = [], True
             case _:
                 actions, changed = self._worker_event(event, now)
         if changed:
@@ -228,6 +233,12 @@ class ProvisionerCore:
 
     def _note(self, reason: str) -> None:
         self._reasons.append(reason[:MAX_REASON_CHARS])
+
+
+def _prefetched(event: PrefetchEnded) -> str:
+    if event.error:
+        return f"{event.worker_id}: {event.model} not prefetched, {event.error}"
+    return f"{event.worker_id}: weights of {event.model} read, {gib(event.num_bytes)} in {event.duration_s:.1f} s"
 
 
 def _reserve(lease: ReplicaLease, reserved: bool) -> ReserveReplica:

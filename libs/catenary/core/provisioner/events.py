@@ -86,6 +86,17 @@ class StepEnded:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PrefetchEnded:
+    """A worker has answered PrefetchWeights: what it read in ``duration_s`` seconds, or why not."""
+
+    worker_id: str
+    model: str
+    num_bytes: int = 0
+    duration_s: float = 0.0
+    error: str = ""
+
+
 ProvisionerEvent = (
     Tick
     | ProcessStarted
@@ -98,6 +109,7 @@ ProvisionerEvent = (
     | DemandArrived
     | ProfileChanged
     | StepEnded
+    | PrefetchEnded
 )
 
 
@@ -181,6 +193,15 @@ class LoadReplica:
 
 
 @dataclass(frozen=True, slots=True)
+class PrefetchWeights:
+    """Read the weights into the page cache beside whatever the worker does. Ends in PrefetchEnded."""
+
+    worker_id: str
+    address: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishPlan:
     """The plan has changed."""
 
@@ -197,5 +218,6 @@ ProvisionerAction = (
     | SleepReplica
     | WakeReplica
     | LoadReplica
+    | PrefetchWeights
     | PublishPlan
 )

@@ -78,7 +78,9 @@ class Outlook:
         return PoolOutlook(
             model=model,
             profile=profile,
-            times=ActionTimes(profile.sleep_s, profile.wake_s, profile.start_s, profile.dropped_wake_s),
+            times=ActionTimes(
+                profile.sleep_s, profile.wake_s, profile.start_s, profile.dropped_wake_s, profile.prefetch_s
+            ),
             bounds=self.bounds.get(model, Bounds()),
             traffic=traffic,
             rate=ask.calls,

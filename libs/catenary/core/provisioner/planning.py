@@ -8,6 +8,7 @@ from catenary.core.provisioner.allocator import Allocator, Step
 from catenary.core.provisioner.events import (
     DemandArrived,
     LoadReplica,
+    PrefetchWeights,
     ProfileChanged,
     ProvisionerAction,
     SleepReplica,
@@ -45,6 +46,8 @@ class Planning:
             keeper = keepers[move.worker_id]
             if move.kind is MoveKind.RELEASE:
                 actions += keeper.release(now)
+            elif move.kind is MoveKind.PREFETCH:
+                actions.append(PrefetchWeights(move.worker_id, keeper.address, move.after))
             elif keeper.phase is WorkerPhase.RELEASED:
                 actions += keeper.want(now)
             else:

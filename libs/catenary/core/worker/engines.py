@@ -174,6 +174,7 @@ class EngineKeeper:
         self._jobs.finish(JobKind.START, model)
         record.facts = facts
         record.start_s = now - record.started_at if record.started_at is not None else 0.0
+        record.weights_cold = False
         record.change(ReplicaState.DRAINING if self.draining else ReplicaState.AWAKE)
         return [SnapshotChanged(), *self._pump(now)]
 
@@ -197,7 +198,17 @@ class EngineKeeper:
 
     def engine_woke(self, model: str, error: str, now: float) -> list[WorkerAction]:
         """Empty ``error``: it is awake; otherwise it still sleeps."""
+        if not error:
+            self.records[model].weights_cold = False
         return self._job_done(JobKind.WAKE, model, ReplicaState.ASLEEP if error else ReplicaState.AWAKE, error, now)
+
+    def found_weights(self, model: str, cold: bool) -> list[WorkerAction]:
+        """Whether the weights are in the host's page cache now. What an engine holds or reads just now is not asked."""
+        record = self.records[model]
+        if not record.needs_weights or record.weights_cold is cold:
+            return []
+        record.weights_cold = cold
+        return [SnapshotChanged()]
 
     def engine_stopped(self, model: str, now: float) -> list[WorkerAction]:
         self.records[model].facts = EngineFacts()

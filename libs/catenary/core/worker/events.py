@@ -9,8 +9,9 @@ from catenary.model.outcome import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSettings:
-    """Of one configured model. Zero means unknown; ``start_s``, ``sleep_s``, ``wake_s``: what these should take;
-    ``needed_bytes``: what a start needs; ``awake_bytes``: what its engine holds of the accelerator while awake."""
+    """Of one configured model. Zero means unknown; ``start_s``, ``sleep_s``, ``wake_s``, ``reload_s``, ``prefetch_s``:
+    what these should take; ``needed_bytes``: what a start needs; ``awake_bytes``: what its engine holds of the
+    accelerator while awake."""
 
     model: str
     max_num_seqs: int
@@ -23,6 +24,7 @@ class ReplicaSettings:
     wake_s: float = 0.0
     awake_bytes: int = 0
     reload_s: float = 0.0
+    prefetch_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class ReplicaRecord:
     wakes_at: float | None = None
     after_drain: Job | None = None  # what follows once its calls have ended
     sleep_level: int = 0  # that it sleeps at, or is on its way to
+    weights_cold: bool = False  # not in the host's page cache, as far as is known
 
     @property
     def awake_bytes(self) -> int:
@@ -58,7 +59,14 @@ class ReplicaRecord:
 
     @property
     def wake_s(self) -> float:
-        return self.settings.reload_s if self.sleep_level == DROPPED else self.settings.wake_s
+        if self.sleep_level != DROPPED:
+            return self.settings.wake_s
+        return self.settings.reload_s + (self.settings.prefetch_s if self.weights_cold else 0.0)
+
+    @property
+    def needs_weights(self) -> bool:
+        """What brings it up reads the weights, wherever they are."""
+        return self.state is ReplicaState.DEAD or (self.state is ReplicaState.ASLEEP and self.sleep_level == DROPPED)
 
     @property
     def max_model_len(self) -> int:
@@ -97,6 +105,7 @@ class ReplicaRecord:
             ready_in_s=0.0 if self.wakes_at is None else max(SOON_S, self.wakes_at - now),
             awake_bytes=self.awake_bytes,
             sleep_level=self.sleep_level if self.state is ReplicaState.ASLEEP else 0,
+            weights_cold=self.weights_cold and self.needs_weights,
         )
 
     def _load_progress(self, now: float) -> float:

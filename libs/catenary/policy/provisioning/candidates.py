@@ -56,9 +56,9 @@ def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Ite
         yield move
 
 
-def _rank(accelerator: Accelerator, move: Move) -> tuple[int, bool, int, str]:
+def _rank(accelerator: Accelerator, move: Move) -> tuple[int, bool, bool, int, str]:
     frozen, dropped = accelerator.frozen.get(move.after, 0), move.after in accelerator.dropped
-    return -frozen, dropped, accelerator.num_calls, accelerator.worker_id
+    return -frozen, dropped, move.after in accelerator.cold, accelerator.num_calls, accelerator.worker_id
 
 
 def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
@@ -69,7 +69,8 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
                 yield Move(MoveKind.WAKE, name, "", model, takes_s=_wake_s(context, accelerator, model))
         for model in accelerator.startable:
             if model in context.pools and not accelerator.asleep:
-                yield Move(MoveKind.START, name, "", model, takes_s=context.pools[model].times.start_s)
+                takes_s = context.pools[model].times.start_s + fetch_s(context, accelerator, model)
+                yield Move(MoveKind.START, name, "", model, takes_s=takes_s)
         return
     if any(ready_in_s > 0 for _, ready_in_s in accelerator.engines):
         return
@@ -94,7 +95,14 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
 
 def _wake_s(context: PlanContext, accelerator: Accelerator, model: str) -> float:
     times = context.pools[model].times
-    return times.reload_s if model in accelerator.dropped else times.wake_s
+    if model not in accelerator.dropped:
+        return times.wake_s
+    return times.reload_s + fetch_s(context, accelerator, model)
+
+
+def fetch_s(context: PlanContext, accelerator: Accelerator, model: str) -> float:
+    """What reading the model's weights from disk adds to a load there."""
+    return context.pools[model].times.prefetch_s if model in accelerator.cold else 0.0
 
 
 def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:

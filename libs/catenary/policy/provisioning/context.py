@@ -11,13 +11,15 @@ from catenary.policy.prediction import Traffic
 
 @dataclass(frozen=True, slots=True)
 class ActionTimes:
-    """How long it takes to put an engine to sleep, to wake it, to start it where none is loaded, and to wake it where
-    its weights were dropped."""
+    """How long it takes to put an engine to sleep, to wake it, to start it where none is loaded, to wake it where its
+    weights were dropped, and to read its weights from disk, which a start or such a wake does first where they are
+    cold."""
 
     sleep_s: float = 0.0
     wake_s: float = 0.0
     start_s: float = 0.0
     reload_s: float = 0.0
+    prefetch_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Accelerator:
     ``frozen``: calls that wait in a model asleep here until it wakes here. ``still_s``: for how long nothing has been
     changed here. ``idle_s``: for how long nothing has been awake. ``beside``: models awake together with ``awake``,
     each with its own ``ready_in_s``; ``memory_bytes``: what engines that are awake may take (0: not known), ``needs``:
-    what each takes. ``dropped``: models asleep here without their weights."""
+    what each takes. ``dropped``: models asleep here without their weights. ``cold``: models of which the weights are
+    not in the host's page cache; ``fetched``: those of them that are being read, or were lately."""
 
     worker_id: str
     awake: str = ""
@@ -54,6 +57,8 @@ class Accelerator:
     memory_bytes: int = 0
     needs: Mapping[str, int] = field(default_factory=dict)
     dropped: frozenset[str] = frozenset()
+    cold: frozenset[str] = frozenset()
+    fetched: frozenset[str] = frozenset()
 
     @property
     def engines(self) -> tuple[tuple[str, float], ...]:
@@ -101,7 +106,7 @@ class PlanSettings:
     a switch may be undone anywhere.
     ``idle_release_s``: an accelerator on which nothing is awake is given back after so long; 0: never.
     ``target_calls``: calls per replica that `reactive` aims at. ``awake_together``: models that may be awake at a time
-    on one accelerator, where their memory fits."""
+    on one accelerator, where their memory fits. ``prefetch``: weights are read ahead of a load that is foreseen."""
 
     budget: int = 1_000_000
     horizon_s: float = 8.0
@@ -112,6 +117,7 @@ class PlanSettings:
     target_calls: float = 8.0
     attainment: float = 0.95
     awake_together: int = 1
+    prefetch: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from catenary.model.worker import SleepMode
 class MoveKind(StrEnum):
     """WAKE: a loaded model on an accelerator with nothing awake. START: one that is not loaded. SWITCH: one model to
     sleep and another awake. JOIN: a loaded model beside what is awake. SLEEP: one less awake. RELEASE: engines ended,
-    the accelerator is free."""
+    the accelerator is free. PREFETCH: the weights of a model are read into the page cache; nothing else changes."""
 
     WAKE = "wake"
     START = "start"
@@ -19,6 +19,7 @@ class MoveKind(StrEnum):
     JOIN = "join"
     SLEEP = "sleep"
     RELEASE = "release"
+    PREFETCH = "prefetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Move:
             MoveKind.SWITCH: f"switches from {self.before} to {self.after}",
             MoveKind.SLEEP: f"puts {self.before} to sleep",
             MoveKind.RELEASE: "is released",
+            MoveKind.PREFETCH: f"prefetches {self.after}",
         }[self.kind]
         return f"{self.worker_id} {what}: {self.reason}"
 

@@ -112,9 +112,13 @@ def _slowest_s(context: PlanContext, model: str) -> float:
     """The quickest way to one more replica of the model takes so long."""
     times = context.pools[model].times
     holders = [a for a in context.accelerators if model in (*a.asleep, a.awake, *a.beside)]
-    if holders:
-        return times.sleep_s + (times.reload_s if all(model in a.dropped for a in holders) else times.wake_s)
-    return times.start_s
+    if not holders:
+        return times.start_s
+    asleep = [a for a in holders if model in a.asleep]
+    if not asleep or any(model not in a.dropped for a in asleep):
+        return times.sleep_s + times.wake_s
+    cold_s = times.prefetch_s if all(model in a.cold for a in asleep) else 0.0
+    return times.sleep_s + times.reload_s + cold_s
 
 
 def _late(stretch: float, workflow: WorkflowOutlook) -> float:

@@ -6,6 +6,7 @@ from catenary.policy.provisioning.candidates import candidates
 from catenary.policy.provisioning.context import PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 from catenary.policy.provisioning.misses import MissForecast
+from catenary.policy.provisioning.prefetch import prefetches
 from catenary.policy.provisioning.worth import LEAST_GAIN, Gain, Situation, Worth
 
 MAX_MOVES = 8
@@ -35,6 +36,7 @@ def risk(context: PlanContext) -> PlanDecision:
             break
         moves += [gain.move for gain in gains]
         situation = gains[-1].then
+    moves += prefetches(context, situation.accelerators, moves)
     unmet = _infeasible(context, worth.forecast, situation)
     return PlanDecision(tuple(moves), situation.misses, as_is, worth.forecast.horizon_s, unmet)
 

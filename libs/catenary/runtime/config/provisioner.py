@@ -37,6 +37,8 @@ class ProvisionerConfig(Section):
     awake_together: int = Field(default=1, ge=1, le=64)
     """Models that may be awake at a time on one `one_awake` worker, where their profiles' memory fits; "risk" wakes one
     beside another where that misses less, slowed as the profile's sharing_loss says."""
+    prefetch: bool = True
+    """"risk" has weights read into the host's page cache ahead of a load that it foresees."""
     target_calls: float = Field(default=8.0, gt=0, le=4096)
     """Calls per replica that "reactive" aims at."""
     cluster: Literal["local", "static", "ray"] = "local"
