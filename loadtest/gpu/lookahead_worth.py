@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from cluster import wait_ready
-from overhead_clients import Clients
-from overhead_ways import BACKLOG_S, BACKLOG_TOKENS, Asked, Timed
+from overhead_clients import Clients, Work
+from overhead_ways import Asked, Timed
 from prompts import Prompts
 from rows import print_table, write_rows
 
 from catenary.runtime.config import load_config
 
 HERE = Path(__file__).parent
-PROMPT_TOKENS = 64
-RAMP_S = 1.0
+PROMPT_TOKENS, OUTPUT_TOKENS = 64, 64
+UNDER_WAY = 48
+PHASE_S, RAMP_S = 4.0, 1.0
 MAX_CALLS = 3000
 
 
 def row(model: str, lookahead: int, number: int, calls: list[Timed]) -> dict[str, Any]:
     began = min(call.submit for call in calls)
-    counted = [call for call in calls if began + RAMP_S <= call.end < began + BACKLOG_S]
-    seconds = BACKLOG_S - RAMP_S
+    counted = [call for call in calls if began + RAMP_S <= call.end < began + PHASE_S]
+    seconds = PHASE_S - RAMP_S
     return {
         "model": model,
         "lookahead": lookahead,
@@ -40,7 +41,7 @@ def row(model: str, lookahead: int, number: int, calls: list[Timed]) -> dict[str
         "calls_per_s": len(counted) / seconds,
         "tokens_per_s": sum(call.tokens for call in counted) / seconds,
         "e2e_ms": statistics.median(call.end - call.submit for call in counted) * 1e3,
-        "whole": sum(call.tokens == BACKLOG_TOKENS for call in counted),
+        "whole": sum(call.tokens == OUTPUT_TOKENS for call in counted),
     }
 
 
@@ -78,12 +79,13 @@ async def worth(args: argparse.Namespace) -> None:
     for number in range(args.rounds + 1):
         for model, settings in config.models.items():
             asked = [Asked(prompts.text(PROMPT_TOKENS)) for _ in range(MAX_CALLS)]
-            answers = await clients.each("backlog", config.gateway.address, model, asked)
+            work = Work("catenary", (config.gateway.address,), model, asked, OUTPUT_TOKENS, UNDER_WAY, PHASE_S)
+            calls = await clients.steady(work)
             if number:
-                rows.append(row(model, settings.lookahead, number, [call for answer in answers for call in answer]))
+                rows.append(row(model, settings.lookahead, number, calls))
                 write_rows(args.out / "lookahead-worth.jsonl", rows)
     clients.close()
-    print_table(f"48 calls under way on 16 seats, {PROMPT_TOKENS} + {BACKLOG_TOKENS} tokens", summary(rows))
+    print_table(f"{UNDER_WAY} calls under way on 16 seats, {PROMPT_TOKENS} + {OUTPUT_TOKENS} tokens", summary(rows))
 
 
 def main() -> None:

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from dataclasses import astuple
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
-from overhead_ways import Asked, Timed, keep_backlog, through_catenary, through_serve
+from overhead_ways import TOKENS, Asked, Timed, steady, through_catenary, through_serve, together
 
 CLIENTS = 4
-WAYS = {"catenary": through_catenary, "serve": through_serve, "backlog": keep_backlog}
+WAYS = {"catenary": through_catenary, "serve": through_serve}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One round: ``asked`` together, or where ``seconds`` is given ``lanes`` of them under way for so long."""
+
+    way: str
+    addresses: tuple[str, ...]
+    model: str
+    asked: Sequence[Asked]
+    tokens: int = TOKENS
+    lanes: int = 0
+    seconds: float = 0.0
 
 
 def client_process(pipe: Any, barrier: Any) -> None:
-    """Takes (way, address, model, calls) until None; answers with the calls' times."""
+    """Takes work until None; answers with the calls' times."""
     asyncio.run(_client(pipe, barrier))
 
 
 async def _client(pipe: Any, barrier: Any) -> None:
     while (work := await asyncio.to_thread(pipe.recv)) is not None:
-        way, address, model, asked = work
-
-        async def go() -> None:
+        async with WAYS[work.way](work.addresses, work.model, work.tokens) as call:
             await asyncio.to_thread(barrier.wait)
-
-        found = await WAYS[way](address, model, asked, go())
+            if work.seconds:
+                found = await steady(call, work.asked, work.lanes, work.seconds)
+            else:
+                found = await together(call, work.asked)
         pipe.send([astuple(one) for one in found])
 
 
@@ -43,15 +57,21 @@ class Clients:
         for process in self._processes:
             process.start()
 
-    async def round(self, way: str, address: str, model: str, asked: list[Asked]) -> list[Timed]:
+    async def together(self, work: Work) -> list[Timed]:
         """The calls' times, in their order."""
-        answers = await self.each(way, address, model, asked)
-        return [answers[n % CLIENTS][n // CLIENTS] for n in range(len(asked))]
+        answers = await self._each(work)
+        return [answers[n % CLIENTS][n // CLIENTS] for n in range(len(work.asked))]
 
-    async def each(self, way: str, address: str, model: str, asked: list[Asked]) -> list[list[Timed]]:
-        """Every n-th call to the n-th process; what each of them answers."""
-        for number, pipe in enumerate(self._pipes):
-            pipe.send((way, address, model, asked[number::CLIENTS]))
+    async def steady(self, work: Work) -> list[Timed]:
+        return [timed for answer in await self._each(work) for timed in answer]
+
+    async def _each(self, work: Work) -> list[list[Timed]]:
+        """Every n-th call, lane and gateway first to the n-th process; what each of them answers."""
+        for n, pipe in enumerate(self._pipes):
+            lanes = len(range(n, work.lanes, CLIENTS))
+            first = n % len(work.addresses)
+            addresses = work.addresses[first:] + work.addresses[:first]
+            pipe.send(replace(work, asked=work.asked[n::CLIENTS], lanes=lanes, addresses=addresses))
         answers = await asyncio.gather(*(asyncio.to_thread(pipe.recv) for pipe in self._pipes))
         return [[Timed(*one) for one in answer] for answer in answers]
 

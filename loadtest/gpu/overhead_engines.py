@@ -55,6 +55,7 @@ def serve_command(arguments: dict[str, Any]) -> list[str]:
 def children(args: argparse.Namespace, settings: VllmSettings, folder: Path) -> Iterator[None]:
     """The cluster and ``vllm serve``, ended afterwards."""
     environment = os.environ | {"CATENARY_STORE__DATA_DIR": f"{args.work}/store"}
+    environment |= {"CATENARY_GATEWAY__COUNT": str(args.gateways)} if args.gateways > 1 else {}
     if args.hop_rounds:
         path = os.pathsep.join((str(MARKS), os.environ.get("PYTHONPATH", "")))
         environment |= {"CATENARY_MARKS": str(marks_folder(args.work)), "PYTHONPATH": path}

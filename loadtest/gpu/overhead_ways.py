@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +15,11 @@ import aiohttp
 from calls import one_call
 from direct import DirectWorker
 
-from catenary.client.request import Spec, resolve, submit_request
+from catenary.client.request import resolve, submit_request
 from catenary.runtime.rpc import channel
 from catenary.v1 import gateway_service_pb2_grpc as rpc
 
 TOKENS = 128
-BACKLOG, BACKLOG_TOKENS, BACKLOG_S = 12, 64, 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One call; points of time.monotonic(). By the gateway, seconds from the submission: when it was ready and had its
-    first token."""
+    """One call; points of time.monotonic(). ``submit`` is when it was due, not when its process came to it: those
+    before it keep the loop busy. By the gateway, seconds from the submission: when it was ready and had its first
+    token."""
 
     submit: float
     first: float
@@ -43,38 +45,65 @@ class Timed:
     gateway_first_s: float = 0.0
 
 
-async def through_catenary(address: str, model: str, asked: list[Asked], go: Awaitable[None]) -> list[Timed]:
-    spec = resolve(one_call(model, TOKENS))
-    async with channel(address) as connection:
-        stub = rpc.GatewayServiceStub(connection)
-        await connection.channel_ready()
-        await go
-        return list(await asyncio.gather(*(_run(stub, spec, one) for one in asked)))
+Call = Callable[[Asked, float], Awaitable[Timed]]
+"""Sends one call and waits for its end; the second argument is the point of time at which it is due."""
 
 
-async def keep_backlog(address: str, model: str, asked: list[Asked], go: Awaitable[None]) -> list[Timed]:
-    """``BACKLOG`` short calls under way for ``BACKLOG_S`` seconds; ``asked`` are texts to take for them."""
-    spec = resolve(one_call(model, BACKLOG_TOKENS))
+async def together(call: Call, asked: Sequence[Asked]) -> list[Timed]:
+    """All of them, each at its time."""
+    began = time.monotonic()
+    return list(await asyncio.gather(*(_at(call, one, began + one.at_s) for one in asked)))
+
+
+async def steady(call: Call, asked: Sequence[Asked], lanes: int, seconds: float) -> list[Timed]:
+    """``lanes`` calls under way for ``seconds``: the first ones at their times, then the next as soon as one ends.
+
+    Raises RuntimeError where ``asked`` are too few.
+    """
+    began = time.monotonic()
+    further = iter(asked[lanes:])
     found: list[Timed] = []
-    texts = iter(asked)
-    async with channel(address) as connection:
-        stub = rpc.GatewayServiceStub(connection)
-        await connection.channel_ready()
-        await go
-        until = time.monotonic() + BACKLOG_S
 
-        async def loop() -> None:
-            while time.monotonic() < until:
-                found.append(await _run(stub, spec, next(texts)))
+    async def lane(first: Asked) -> None:
+        one, due = first, began + first.at_s
+        while due < began + seconds:
+            found.append(await _at(call, one, due))
+            due = time.monotonic()
+            try:
+                one = next(further)
+            except StopIteration:
+                raise RuntimeError(f"{len(asked)} calls are too few for {seconds:g} s") from None
 
-        await asyncio.gather(*(loop() for _ in range(BACKLOG)))
+    await asyncio.gather(*(lane(first) for first in asked[:lanes]))
     return found
 
 
-async def _run(stub: Any, spec: Spec, one: Asked) -> Timed:
-    request = submit_request(spec, one.run_id, {"text": one.text}, {"tokens": True})
-    await asyncio.sleep(one.at_s)
-    submit, first, tokens, ready_s, ttft_s = time.monotonic(), 0.0, 0, 0.0, 0.0
+async def _at(call: Call, one: Asked, due: float) -> Timed:
+    await asyncio.sleep(due - time.monotonic())
+    return await call(one, due)
+
+
+@contextlib.asynccontextmanager
+async def through_catenary(addresses: Sequence[str], model: str, tokens: int) -> AsyncIterator[Call]:
+    """The gateways take the calls in turn."""
+    spec = resolve(one_call(model, tokens))
+    async with contextlib.AsyncExitStack() as stack:
+        stubs = []
+        for address in addresses:
+            connection = await stack.enter_async_context(channel(address))
+            await connection.channel_ready()
+            stubs.append(rpc.GatewayServiceStub(connection))
+        turns = itertools.cycle(stubs)
+
+        async def call(one: Asked, due: float) -> Timed:
+            request = submit_request(spec, one.run_id, {"text": one.text}, {"tokens": True})
+            return await _run(next(turns), request, due)
+
+        yield call
+
+
+async def _run(stub: Any, request: Any, due: float) -> Timed:
+    first, tokens, ready_s, ttft_s = 0.0, 0, 0.0, 0.0
     async for response in stub.SubmitWorkflow(request):
         for event in response.events:
             if event.WhichOneof("event") == "call_tokens":
@@ -82,31 +111,31 @@ async def _run(stub: Any, spec: Spec, one: Asked) -> Timed:
                 tokens += event.call_tokens.num_tokens
             elif event.WhichOneof("event") == "call_finished":
                 ready_s, ttft_s = event.call_finished.call.start_s, event.call_finished.call.ttft_s
-    return Timed(submit, first, time.monotonic(), tokens, ready_s, ready_s + ttft_s)
+    return Timed(due, first, time.monotonic(), tokens, ready_s, ready_s + ttft_s)
 
 
-async def through_serve(address: str, model: str, asked: list[Asked], go: Awaitable[None]) -> list[Timed]:
-    async def call(session: aiohttp.ClientSession, one: Asked) -> Timed:
-        body = {"model": model, "prompt": one.text, "max_tokens": TOKENS, "min_tokens": TOKENS, "ignore_eos": True,
-                "temperature": 0, "stream": True, "stream_options": {"include_usage": True}}  # fmt: skip
-        await asyncio.sleep(one.at_s)
-        submit, first, tokens = time.monotonic(), 0.0, 0
-        async with session.post(f"http://{address}/v1/completions", json=body) as response:
-            response.raise_for_status()
-            async for line in response.content:
-                if not line.startswith(b"data: {"):
-                    continue
-                chunk = json.loads(line[6:])
-                if chunk["choices"]:
-                    first = first or time.monotonic()
-                elif chunk.get("usage"):
-                    tokens = chunk["usage"]["completion_tokens"]
-        return Timed(submit, first, time.monotonic(), tokens)
-
+@contextlib.asynccontextmanager
+async def through_serve(addresses: Sequence[str], model: str, tokens: int) -> AsyncIterator[Call]:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=300)) as session:
-        await go
-        return list(await asyncio.gather(*(call(session, one) for one in asked)))
+
+        async def call(one: Asked, due: float) -> Timed:
+            body = {"model": model, "prompt": one.text, "max_tokens": tokens, "min_tokens": tokens, "ignore_eos": True,
+                    "temperature": 0, "stream": True, "stream_options": {"include_usage": True}}  # fmt: skip
+            first, seen = 0.0, 0
+            async with session.post(f"http://{addresses[0]}/v1/completions", json=body) as response:
+                response.raise_for_status()
+                async for line in response.content:
+                    if not line.startswith(b"data: {"):
+                        continue
+                    chunk = json.loads(line[6:])
+                    if chunk["choices"]:
+                        first = first or time.monotonic()
+                    elif chunk.get("usage"):
+                        seen = chunk["usage"]["completion_tokens"]
+            return Timed(due, first, time.monotonic(), seen)
+
+        yield call
 
 
 async def through_worker(connection: Any, model: str, count: int) -> list[Timed]:
@@ -118,30 +147,22 @@ async def through_worker(connection: Any, model: str, count: int) -> list[Timed]
     ]
 
 
-async def in_process(llm: Any, asked: list[Asked]) -> list[Timed]:
-    return [timed for timed, _ in await in_process_marked(llm, asked)]
-
-
-async def in_process_marked(llm: Any, asked: list[Asked]) -> list[tuple[Timed, Any]]:
-    """With the engine's own times of each call (vLLM's RequestStateStats).
-
-    A call counts from when it was due, not from when this process came to it: those before it keep its loop busy.
-    """
+def in_process(llm: Any, tokens: int, times: dict[str, Any]) -> Call:
+    """``times`` gets the engine's own times of each call by its run id (vLLM's RequestStateStats)."""
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
     sampling = SamplingParams(
-        max_tokens=TOKENS, min_tokens=TOKENS, ignore_eos=True, temperature=0, output_kind=RequestOutputKind.DELTA
+        max_tokens=tokens, min_tokens=tokens, ignore_eos=True, temperature=0, output_kind=RequestOutputKind.DELTA
     )
+    numbers = itertools.count()
 
-    async def call(number: int, one: Asked) -> tuple[Timed, Any]:
-        await asyncio.sleep(one.at_s)
-        submit, first, tokens, times = began + one.at_s, 0.0, 0, None
-        async for output in llm.generate(one.text, sampling, f"{began}-{number}"):
+    async def call(one: Asked, due: float) -> Timed:
+        first, seen = 0.0, 0
+        async for output in llm.generate(one.text, sampling, f"{due}-{next(numbers)}"):
             first = first or time.monotonic()
-            times = times or output.metrics
-            tokens += len(output.outputs[0].token_ids)
-        return Timed(submit, first, time.monotonic(), tokens), times
+            times.setdefault(one.run_id, output.metrics)
+            seen += len(output.outputs[0].token_ids)
+        return Timed(due, first, time.monotonic(), seen)
 
-    began = time.monotonic()
-    return list(await asyncio.gather(*(call(number, one) for number, one in enumerate(asked))))
+    return call
