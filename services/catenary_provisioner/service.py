@@ -80,7 +80,7 @@ class ProvisionerService:
     @property
     def stop_s(self) -> float:
         """Its workers have their own time to end."""
-        return self._config.provisioner.stop_timeout_s + STOP_S
+        return self._config.worker_stop_s + STOP_S
 
     async def start(self) -> None:
         await self._server.start()
@@ -152,10 +152,14 @@ class ProvisionerService:
             return StaticCluster(self._redis, self._config.worker.heartbeat_s, notify)
         if settings.cluster == "ray":
             values = portable(self._config, self._config_path)
-            ray = RaySettings(settings.ray_address, values, settings.device_variable, settings.stop_timeout_s)
+            ray = RaySettings(settings.ray_address, values, settings.device_variable, self._config.worker_stop_s)
             return RayCluster(self._config.workers, ray, notify)
         local = LocalSettings(
-            self._config_path, settings.device_variable, settings.stop_timeout_s, self._config.telemetry.log_dir
+            config_path=self._config_path,
+            device_variable=settings.device_variable,
+            worker_stop_s=self._config.worker_stop_s,
+            guard_s=settings.stop_timeout_s,
+            log_dir=self._config.telemetry.log_dir,
         )
         return LocalCluster(self._config.workers, local, notify)
 

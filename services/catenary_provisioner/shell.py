@@ -74,6 +74,7 @@ class Provisioner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._commands: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.Task[None] | None = None
+        self._stopping = False
         self._log = structlog.get_logger()
 
     def plan(self) -> Plan:
@@ -86,9 +87,10 @@ class Provisioner:
         self._ticker = self._background.spawn(self._tick(), essential=True)
 
     async def stop(self) -> None:
-        """End all workers that this provisioner started."""
+        """End all workers that this provisioner started, also where decisions fail, which may be why it stops."""
         if self._ticker is None:
             return
+        self._stopping = True
         self.post(StopRequested())
         await self._backend.close()
         await cancel(self._ticker)
@@ -137,7 +139,7 @@ class Provisioner:
             case ProcessEnded():
                 self._disconnect(event.worker_id)
                 self._log.warning("worker ended", worker=event.worker_id, attempt=event.attempt, reason=event.reason)
-        self.post(event)
+        self._hear(event)
 
     def _connect(self, event: WorkerServing) -> None:
         known = self._links.get(event.worker_id)
@@ -145,11 +147,15 @@ class Provisioner:
             return
         self._disconnect(event.worker_id)
         self._links[event.worker_id] = WorkerLink(
-            event.worker_id, event.attempt, event.address, self._watcher_id, self._from_link
+            event.worker_id, event.attempt, event.address, self._watcher_id, self._hear
         )
 
-    def _from_link(self, event: SnapshotArrived) -> None:
-        self.post(event)
+    def _hear(self, event: ClusterEvent | SnapshotArrived) -> None:
+        """Where no decision can be made on it, the provisioner ends, and not the watch over the process that told."""
+        try:
+            self.post(event)
+        except Exception as error:
+            self._background.fail(error)
 
     def _disconnect(self, worker_id: str) -> None:
         link = self._links.pop(worker_id, None)
@@ -157,7 +163,14 @@ class Provisioner:
             self._own(link.close())
 
     def post(self, event: ProvisionerEvent) -> None:
-        for action in self._core.handle(event, clock.now()):
+        try:
+            actions = self._core.handle(event, clock.now())
+        except Exception:
+            if not self._stopping:
+                raise
+            self._log.exception("no decision while stopping", event_kind=type(event).__name__)
+            return
+        for action in actions:
             self._carry_out(action)
 
     def _carry_out(self, action: ProvisionerAction) -> None:

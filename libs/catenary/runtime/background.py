@@ -30,15 +30,20 @@ class Background:
         """Waits for an essential task to fail, and raises what it raised."""
         await asyncio.shield(self._failed)
 
+    def fail(self, error: BaseException) -> None:
+        """The service is of no use any more; the first reason counts."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
+            self._failed.exception()
+
     async def close(self) -> None:
         """Cancel what still runs."""
         await cancel(*self._tasks)
 
     def _essential_done(self, task: asyncio.Task[None]) -> None:
         self._done(task)
-        if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
-            self._failed.set_exception(error)
-            self._failed.exception()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

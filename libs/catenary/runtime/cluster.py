@@ -158,7 +158,7 @@ class Cluster:
             self._provisioner = None
         while self._services:
             name, service = self._services.popitem()
-            workers_s = self.config.provisioner.stop_timeout_s if name == "provisioner" else 0.0
+            workers_s = self.config.worker_stop_s if name == "provisioner" else 0.0
             await service.stop(_STOP_GRACE_S + workers_s)
         await asyncio.to_thread(self.scope.kill)
         await self._guard.stop()

@@ -22,11 +22,13 @@ CPU_BINDING_VARIABLE = "VLLM_CPU_OMP_THREADS_BIND"
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """``log_dir`` empty: the workers' output goes to standard error."""
+    """A worker that is asked to end has ``worker_stop_s`` seconds, one that a killed provisioner leaves behind
+    ``guard_s``. ``log_dir`` empty: the workers' output goes to standard error."""
 
     config_path: Path | None
     device_variable: str
-    stop_timeout_s: float
+    worker_stop_s: float
+    guard_s: float
     log_dir: str
 
 
@@ -41,7 +43,7 @@ class LocalCluster:
         self._processes: dict[str, WorkerProcess] = {}
         inherited = Scope.inherited()
         self._scope = inherited or Scope.root()
-        self._guard = None if inherited else Guard(self._scope, settings.stop_timeout_s)
+        self._guard = None if inherited else Guard(self._scope, settings.guard_s)
 
     async def open(self) -> None:
         """A provisioner that nobody supervises has a guard of its own."""
@@ -51,7 +53,7 @@ class LocalCluster:
     def start(self, worker_id: str, attempt: int) -> None:
         """The worker's earlier process must have ended."""
         self._processes[worker_id] = WorkerProcess(
-            self._command(worker_id), self._scope, attempt, self._notify, self._settings.stop_timeout_s
+            self._command(worker_id), self._scope, attempt, self._notify, self._settings.worker_stop_s
         )
 
     def stop(self, worker_id: str, at_once: bool) -> None:

@@ -25,7 +25,7 @@ class RaySettings:
     address: str
     config: dict[str, Any]
     device_variable: str
-    stop_timeout_s: float
+    worker_stop_s: float
 
 
 class RayCluster:
@@ -53,7 +53,7 @@ class RayCluster:
         start = RayStart(worker_id, self._settings.config, self._settings.device_variable)
         options = actor_options(self._workers[worker_id])
         self._processes[worker_id] = RayProcess(
-            self._ray, start, options, attempt, self._notify, self._settings.stop_timeout_s
+            self._ray, start, options, attempt, self._notify, self._settings.worker_stop_s
         )
 
     def stop(self, worker_id: str, at_once: bool) -> None:

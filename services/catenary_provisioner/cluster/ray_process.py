@@ -22,7 +22,7 @@ class RayProcess:
     """
 
     def __init__(
-        self, ray: Any, start: RayStart, options: dict[str, Any], attempt: int, notify: Notify, stop_timeout_s: float
+        self, ray: Any, start: RayStart, options: dict[str, Any], attempt: int, notify: Notify, worker_stop_s: float
     ) -> None:
         self.attempt = attempt
         self._ray = ray
@@ -30,7 +30,7 @@ class RayProcess:
         self._options = options
         self._worker_id = start.worker_id
         self._notify = notify
-        self._stop_timeout_s = stop_timeout_s
+        self._worker_stop_s = worker_stop_s
         self._stop_asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=f"worker {start.worker_id}")
@@ -84,9 +84,9 @@ class RayProcess:
     async def _stop_when_asked(self, actor: Any) -> None:
         await self._stop_asked.wait()
         if not self._at_once.is_set():
-            asked = _task(actor.stop.remote(self._stop_timeout_s))
+            asked = _task(actor.stop.remote(self._worker_stop_s))
             at_once = asyncio.create_task(self._at_once.wait())
-            timeout_s = self._stop_timeout_s + _STOP_MARGIN_S
+            timeout_s = self._worker_stop_s + _STOP_MARGIN_S
             await asyncio.wait((asked, at_once), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             gone = asked.done() and not asked.cancelled() and asked.exception() is None
             for task in (asked, at_once):

@@ -15,12 +15,12 @@ from catenary_provisioner.cluster.port import Notify
 class WorkerProcess:
     """Begins to start when it is made; exactly one ProcessEnded follows."""
 
-    def __init__(self, command: Command, scope: Scope, attempt: int, notify: Notify, stop_timeout_s: float) -> None:
+    def __init__(self, command: Command, scope: Scope, attempt: int, notify: Notify, worker_stop_s: float) -> None:
         self.attempt = attempt
         self.pid = 0
         self._worker_id = command.name
         self._notify = notify
-        self._stop_timeout_s = stop_timeout_s
+        self._worker_stop_s = worker_stop_s
         self._stop_asked = asyncio.Event()
         self._at_once = False
         self._task = asyncio.create_task(self._run(command, scope), name=f"worker {command.name}")
@@ -56,4 +56,4 @@ class WorkerProcess:
 
     async def _stop_when_asked(self, child: Child) -> None:
         await self._stop_asked.wait()
-        await (child.kill() if self._at_once else child.stop(self._stop_timeout_s))
+        await (child.kill() if self._at_once else child.stop(self._worker_stop_s))

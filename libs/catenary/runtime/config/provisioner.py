@@ -49,7 +49,7 @@ class ProvisionerConfig(Section):
     start_timeout_s: Seconds = 900.0
     """How long a worker may take until it serves."""
     stop_timeout_s: Seconds = 20.0
-    """How long a worker may take to end before it is killed."""
+    """How long a worker may take to end, its drain_timeout_s not counted, before it is killed."""
     backoff_s: Seconds = 0.5
     """Pause before the first restart of a worker that ended."""
     max_backoff_s: Seconds = 30.0

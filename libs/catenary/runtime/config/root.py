@@ -62,6 +62,11 @@ class Config(BaseSettings):
                 check_shards(worker, model, self.models[model].engine_args)
         return self
 
+    @property
+    def worker_stop_s(self) -> float:
+        """Seconds after which a worker that was asked to end is killed: its calls have a part, its engines the rest."""
+        return self.worker.drain_timeout_s + self.provisioner.stop_timeout_s
+
     @classmethod
     def settings_customise_sources(
         cls,
