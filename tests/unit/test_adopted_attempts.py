@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catenary.core.gateway.adoption import first_attempt
+from catenary.core.gateway.adoption import attempts_from
 from catenary.core.gateway.events import RunSubmitted
 from catenary.model.spec import bind_inputs, compile_workflow, load_workflow
 from catenary.model.workflow import Limits
@@ -38,6 +38,6 @@ def test_an_attempt_that_was_announced_counts_also_where_its_start_was_not_store
 def test_each_owner_s_attempts_are_above_those_of_the_owners_before_it_whatever_these_could_store() -> None:
     """Where the run came back to a gateway before the other had stored anything, both would have made the same
     attempts, and the one that is fenced off would have withdrawn the other's."""
-    assert first_attempt(2, []) > 1
-    assert first_attempt(3, []) > first_attempt(2, []) + 500
-    assert first_attempt(2, [5000]) > 5500
+    assert attempts_from(2, []) > 1
+    assert attempts_from(3, []) > attempts_from(2, []) + 500
+    assert attempts_from(2, [5000]) > 5500

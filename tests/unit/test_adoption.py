@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gateway_driver import GatewayDriver
+from test_router_core import PROFILE, worker
 
 from catenary.core.gateway.events import EndRun, Offer, RunAdopted, RunFenced, RunSubmitted, Tokenize, Withdraw
+from catenary.core.router import Assign, Offered, RouterCore, RouterSettings, Withdrawn
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallFinished, CallRecord, CallRestarted
 from catenary.model.spec import bind_inputs, compile_workflow, load_workflow
@@ -115,3 +117,21 @@ def test_a_run_that_is_fenced_off_leaves_nothing_behind() -> None:
     assert driver.core.runs == {}
     assert len(driver.of(Withdraw)) == 1
     assert driver.of(EndRun) == []
+
+
+def test_a_former_owner_that_wakes_up_takes_no_later_call_of_its_successor_away() -> None:
+    """It hears of the end that waited for it, offers the next call, and withdraws that once it is fenced off."""
+    successor = adopt(CHAIN, first=1)
+    successor.run_call("first")
+    former = GatewayDriver(gateway_id="gateway-0")
+    former.submit(CHAIN)
+    former.run_call("first")
+    former.feed(RunFenced("run"))
+    router = RouterCore(RouterSettings(epoch=1), {"m": PROFILE})
+    router.handle(Offered(successor.last_offer("second").call), 0.0)
+    router.handle(Offered(former.last_offer("second").call), 0.0)
+    for withdrawn in former.of(Withdraw):
+        router.handle(Withdrawn(withdrawn.call_id, withdrawn.attempt), 0.0)
+    (assigned,) = router.handle(worker("w0"), 0.0)
+    assert isinstance(assigned, Assign)
+    assert assigned.call.gateway_id == "gateway-1"

@@ -13,12 +13,13 @@ from catenary.model.outcome import Outcome
 from catenary.model.run import CallRecord
 
 ATTEMPT_GAP = 1_000
-"""The former owners may have made a few attempts that they could not store: those of the new owner begin above them."""
+"""The former owners may have made a few attempts that they could not store, also of later calls."""
 
 
-def first_attempt(epoch: int, stored: Iterable[int]) -> int:
-    """Above the ``stored`` attempts and those of every lower epoch: a former owner that still runs must neither
-    overtake the new one's attempts nor speak for them."""
+def attempts_from(epoch: int, stored: Iterable[int]) -> int:
+    """The attempts of a run's calls count from here under an owner of ``epoch``: above the ``stored`` ones and above
+    those of every lower epoch. A former owner that stood still goes on for a moment when it wakes: with attempts as
+    high as the new owner's it could take the place of its calls in the router's queue, and then withdraw them."""
     return max(ATTEMPT_GAP * epoch, ATTEMPT_GAP + max(stored, default=0))
 
 
@@ -39,6 +40,7 @@ def rebuild(event: RunAdopted, settings: GatewaySettings, now: float) -> tuple[A
         epoch=event.epoch,
         sequence=event.sequence,
         predicted_s=event.predicted_s,
+        attempts_from=attempts_from(event.epoch, event.attempts.values()),
     )
     step = _replay(run, event.finished)
     return run, step

@@ -22,7 +22,13 @@ class RunCourse:
         """Tell of skipped calls, begin with ready ones, end the run where it has ended."""
         actions: Actions = [self._skip(run, ref, now) for ref in step.skipped]
         for ready in step.ready:
-            call = ActiveCall(f"{run.run_id}/{ready.ref}", ready, now, max_tokens=ready.call.sampling.max_tokens)
+            call = ActiveCall(
+                f"{run.run_id}/{ready.ref}",
+                ready,
+                now,
+                max_tokens=ready.call.sampling.max_tokens,
+                attempt=run.attempts_from,
+            )
             self._active.hold(run, call)
             if ready.ref.index in (None, 0):
                 self._learn_shape(run, ready.ref)

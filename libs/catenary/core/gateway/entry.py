@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from catenary.core.gateway.active import Actions, ActiveRuns
-from catenary.core.gateway.adoption import first_attempt, rebuild
+from catenary.core.gateway.adoption import rebuild
 from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.events import (
@@ -70,14 +70,11 @@ class Entry:
         run.standing = self._active.standing(run)
         self._active.demand.follow(run.run_id, run.deadline, self._active.forecaster.path(run), now, run.standing)
         reason = f"the run was taken over by {self._settings.gateway_id}"
-        first = first_attempt(event.epoch, event.attempts.values())
+        next_attempt = run.attempts_from + 1
         actions: Actions = [
-            Publish(run.event(CallRestarted(ready.ref, first + 1, reason)), run.epoch) for ready in step.ready
+            Publish(run.event(CallRestarted(ready.ref, next_attempt, reason)), run.epoch) for ready in step.ready
         ]
-        actions += self._course.advance(run, step, now)
-        for call in run.calls.values():
-            call.attempt = first
-        return actions
+        return actions + self._course.advance(run, step, now)
 
     def not_created(self, event: RunNotCreated, now: float) -> Actions:
         self._active.forget(event.run_id)

@@ -77,7 +77,7 @@ class ActiveCall:
 class ActiveRun:
     """``known_prompts``: prompt tokens by call name once rendered; ``input_tokens``: sizes of the inputs; ``spent_s``:
     what the finished calls take on idle engines; ``circumstances``: by call and stage, the features that its output
-    length was predicted from."""
+    length was predicted from; ``attempts_from``: the attempts of all its calls count from here."""
 
     run_id: str
     workflow: CompiledWorkflow
@@ -96,6 +96,7 @@ class ActiveRun:
     calls: dict[str, ActiveCall] = field(default_factory=dict)
     records: dict[str, CallRecord] = field(default_factory=dict)
     known_prompts: dict[str, int] = field(default_factory=dict)
+    attempts_from: int = 0
     num_ended: int = 0
     spent_s: float = 0.0
     circumstances: dict[str, dict[int, tuple[float, ...]]] = field(default_factory=dict)
