@@ -16,7 +16,7 @@ from catenary.model.outcome import Outcome
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.kept_service import KeepSettings
 
-NUM_FAULTS = int(os.environ.get("CATENARY_TEST_FAULTS", "12"))
+NUM_FAULTS = int(os.environ.get("CATENARY_TEST_FAULTS", "9"))
 GAP_S = float(os.environ.get("CATENARY_TEST_FAULT_GAP_S", "4"))
 PAUSE_SHARE = float(os.environ.get("CATENARY_TEST_PAUSE_SHARE", "0.33"))
 SEED = int(os.environ.get("CATENARY_TEST_SEED", "1"))
