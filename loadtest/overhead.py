@@ -1,6 +1,7 @@
 """Overhead of a three-call chain on an engine that takes no time, durable writes and token streaming on.
 
     python loadtest/overhead.py [--seconds 5] [--repeats 5] [--clients 1 16 64] [--calls 3] [--gateways 1] [--json]
+    python loadtest/overhead.py --profile profiles/llama-8b-shape--nvidia-h100-80gb-hbm3.json --tokens 128 --calls 1
 
 Starts its own cluster from config/noop.yaml (all services as processes, embedded Valkey), drives it from one asyncio
 process through plain gRPC stubs in a closed loop, and prints the median of the repeats. Proof that nothing is switched
@@ -25,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
+import yaml
 
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel
@@ -33,8 +35,8 @@ from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc as rpc
 from catenary.v1 import run_pb2, workflow_pb2
 
-CONFIG = Path(__file__).parent.parent / "config" / "noop.yaml"
-TOKENS = 4
+ROOT = Path(__file__).parent.parent
+CONFIG, NO_TIME = ROOT / "config" / "noop.yaml", ROOT / "profiles" / "emulated" / "noop.json"
 WARM_UP_S = 1.0
 REWRITE_POLLS = 200
 DURABLE, MEMORY = "durable", "memory"
@@ -74,7 +76,7 @@ class Row:
     tokens_per_run: float = 0.0
 
 
-def chain(calls: int) -> workflow_pb2.Workflow:
+def chain(calls: int, tokens: int = 4) -> workflow_pb2.Workflow:
     workflow = workflow_pb2.Workflow(name=f"noop-{calls}")
     workflow.slo.deadline.FromSeconds(60)
     workflow.inputs["article"] = workflow_pb2.INPUT_TYPE_STRING
@@ -82,8 +84,8 @@ def chain(calls: int) -> workflow_pb2.Workflow:
         source = "inputs.article" if number == 0 else f"c{number - 1}.text"
         call = workflow.calls.add(name=f"c{number}")
         call.model.model = "noop"
-        call.model.prompt = f"#out={TOKENS} step {number}: {{{{ {source} }}}}"
-        call.model.sampling.max_tokens = TOKENS
+        call.model.prompt = f"#out={tokens} step {number}: {{{{ {source} }}}}"
+        call.model.sampling.max_tokens = tokens
     workflow.output = f"{{{{ c{calls - 1}.text }}}}"
     return workflow
 
@@ -106,14 +108,14 @@ async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, 
         tally.failures += outcome != run_pb2.OUTCOME_SUCCEEDED
 
 
-async def drive(addresses: Sequence[str], clients: int, calls: int, seconds: float) -> Tally:
+async def drive(addresses: Sequence[str], clients: int, workflow: workflow_pb2.Workflow, seconds: float) -> Tally:
     """The clients are spread over the gateways."""
     async with contextlib.AsyncExitStack() as stack:
         connections = [await stack.enter_async_context(channel(address)) for address in addresses]
         stubs = itertools.cycle([rpc.GatewayServiceStub(connection) for connection in connections])
         tally = Tally()
         until = time.monotonic() + seconds
-        await asyncio.gather(*(client(next(stubs), chain(calls), until, tally) for _ in range(clients)))
+        await asyncio.gather(*(client(next(stubs), workflow, until, tally) for _ in range(clients)))
     return tally
 
 
@@ -159,12 +161,12 @@ def resident_mb(family: dict[str, list[psutil.Process]]) -> dict[str, float]:
     }
 
 
-async def measure(cluster: Cluster, store: str, clients: int, calls: int, seconds: float) -> Row:
+async def measure(cluster: Cluster, store: str, clients: int, workflow: workflow_pb2.Workflow, seconds: float) -> Row:
     addresses = cluster.addresses.gateways
-    await drive(addresses, clients, calls, WARM_UP_S)
+    await drive(addresses, clients, workflow, WARM_UP_S)
     family = processes()
     commands, cpu, began = await commands_processed(cluster.store_url), cpu_s(family), time.monotonic()
-    tally = await drive(addresses, clients, calls, seconds)
+    tally = await drive(addresses, clients, workflow, seconds)
     took = time.monotonic() - began
     runs = len(tally.latencies)
     rss_mb = resident_mb(family)
@@ -173,7 +175,7 @@ async def measure(cluster: Cluster, store: str, clients: int, calls: int, second
     ordered = sorted(tally.latencies)
     return Row(
         clients=clients,
-        calls=calls,
+        calls=len(workflow.calls),
         per_s=runs / took,
         p50_ms=statistics.median(ordered) * 1e3,
         p99_ms=ordered[min(runs - 1, int(0.99 * runs))] * 1e3,
@@ -199,18 +201,30 @@ def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
+def config_with(profile: Path, folder: Path) -> Path:
+    """The configuration with an emulated engine that takes the times of ``profile``, but none to start."""
+    figures = json.loads(profile.read_text())
+    (folder / "profile.json").write_text(json.dumps({**figures, "start_s": 0.0}))
+    settings = yaml.safe_load(CONFIG.read_text())
+    settings["models"]["noop"]["profile"] = "profile.json"
+    path = folder / "cluster.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
 async def run(args: argparse.Namespace) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="catenary-overhead-") as folder:
         os.environ["CATENARY_STORE__DATA_DIR"] = f"{folder}/store"
         os.environ["CATENARY_TELEMETRY__LOG_LEVEL"] = "warning"
         os.environ["CATENARY_GATEWAY__COUNT"] = str(args.gateways)
-        async with Cluster(CONFIG) as cluster:
+        workflow = chain(args.calls, args.tokens)
+        async with Cluster(config_with(args.profile, Path(folder))) as cluster:
             rows: dict[tuple[int, str], list[Row]] = {(c, s): [] for c in args.clients for s in args.stores}
             for _ in range(args.repeats):
                 for (clients, store), found in rows.items():
                     if len(args.stores) > 1 or store != DURABLE:
                         await keep_in(store, cluster.store_url)
-                    found.append(await measure(cluster, store, clients, args.calls, args.seconds))
+                    found.append(await measure(cluster, store, clients, workflow, args.seconds))
     return [median_row(found) for found in rows.values()]
 
 
@@ -221,6 +235,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--calls", type=int, default=3)
     parser.add_argument("--stores", nargs="+", choices=(DURABLE, MEMORY), default=[DURABLE])
+    parser.add_argument("--tokens", type=int, default=4, help="output of each call")
+    parser.add_argument("--profile", type=Path, default=NO_TIME, help="times of the emulated engine; default: none")
     parser.add_argument("--gateways", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()

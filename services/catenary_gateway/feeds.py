@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from catenary.runtime.bell import client_gap_s
 from catenary.runtime.outbox import Outbox, OutboxClosed, OutboxFull
 from catenary.v1 import run_pb2
 
 MAX_WAITING = 10_000
-GAP_S = 0.005
 LAST_EVENTS = ("run_finished", "run_refused")
+
+
+def _alone() -> float:
+    return client_gap_s(1)
 
 
 class ReaderTooSlow(Exception):
@@ -18,14 +23,17 @@ class ReaderTooSlow(Exception):
 
 
 class Subscription:
-    """One watcher of one run. ``next`` gives what came together, within 5 ms after a pause, until the last event."""
+    """One watcher of one run. ``next`` gives what came together, until the last event; within ``gap_s()`` seconds after
+    that, events wait for each other."""
 
-    def __init__(self, limit: int, stream_tokens: bool) -> None:
-        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, GAP_S, yields=True)
+    def __init__(self, limit: int, stream_tokens: bool, gap_s: Callable[[], float]) -> None:
+        self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, yields=True)
+        self._gap_s = gap_s
         self._overrun = False
         self.stream_tokens = stream_tokens
 
     def put(self, event: run_pb2.RunEvent) -> None:
+        self._outbox.spread(self._gap_s())
         try:
             self._outbox.put(event)
         except OutboxFull:
@@ -71,9 +79,11 @@ class Feed:
     def wants_tokens(self) -> bool:
         return any(subscription.stream_tokens for subscription in self.subscriptions)
 
-    def subscribe(self, limit: int, stream_tokens: bool, after_sequence: int = 0) -> Subscription:
+    def subscribe(
+        self, limit: int, stream_tokens: bool, after_sequence: int = 0, gap_s: Callable[[], float] = _alone
+    ) -> Subscription:
         missed = self.events[after_sequence:]
-        subscription = Subscription(limit + len(missed), stream_tokens)
+        subscription = Subscription(limit + len(missed), stream_tokens, gap_s)
         for event in missed:
             subscription.put(event)
         if self.closed:

@@ -8,6 +8,7 @@ from typing import NoReturn
 import grpc
 from redis.exceptions import RedisError
 
+from catenary.runtime.bell import client_gap_s
 from catenary.runtime.rpc import abort, error_info
 from catenary.runtime.store.errors import StoreError
 from catenary.runtime.store.runs import StoredRun
@@ -32,7 +33,7 @@ class Follower:
     ) -> None:
         """Send the events of a run of this gateway after ``after_sequence``, which moves on to the last one."""
         limit = self._shell.config.gateway.event_buffer
-        subscription = feed.subscribe(limit, request.stream_tokens, request.after_sequence)
+        subscription = feed.subscribe(limit, request.stream_tokens, request.after_sequence, self._gap_s)
         try:
             while events := await subscription.next():
                 await send(events)
@@ -43,6 +44,9 @@ class Follower:
             await abort(context, grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "READER_TOO_SLOW")
         finally:
             feed.subscriptions.discard(subscription)
+
+    def _gap_s(self) -> float:
+        return client_gap_s(len(self._shell.contexts))
 
     async def elsewhere(self, request: pb.WatchRunRequest, context: Context) -> AsyncIterator[Events]:
         """Events of a run that this gateway does not drive: all stored ones where it has ended, else its owner's."""

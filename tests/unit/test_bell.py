@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from catenary.runtime.bell import client_gap_s, delta_gap_s
 from catenary.runtime.outbox import Outbox
 from catenary.v1 import worker_service_pb2 as pb
 from catenary_worker.streams import GatewayStream
@@ -92,3 +93,9 @@ async def test_the_more_calls_a_stream_has_the_longer_their_deltas_wait_and_firs
     stream.delta("b", 1, 0, [5], "e", is_first=True)
     async with asyncio.timeout(0.015):
         assert len((await anext(stream)).deltas) == 2
+
+
+def test_the_more_calls_the_longer_their_deltas_wait_for_each_other() -> None:
+    gaps = [delta_gap_s(num) for num in (0, 1, 16, 64, 100, 10_000)]
+    assert gaps == [0.001, 0.001, 0.008, 0.032, 0.05, 0.05]
+    assert [client_gap_s(num) for num in (1, 16, 10_000)] == [0.005, 0.008, 0.05]

@@ -52,6 +52,19 @@ async def test_tokens_wait_behind_an_event_that_voids_earlier_ones() -> None:
     assert await heard(subscription) == ["1", "a", "b", "2"]
 
 
+async def test_events_wait_for_each_other_as_long_as_the_crowd_of_the_moment_asks_for() -> None:
+    crowd_gap_s = 60.0
+    feed = Feed()
+    subscription = feed.subscribe(10, True, gap_s=lambda: crowd_gap_s)
+    feed.publish_tokens(tokens("a"))
+    assert len(await subscription.next()) == 1
+    feed.publish_tokens(tokens("b"))
+    crowd_gap_s = 0.0
+    feed.publish_tokens(tokens("c"))
+    async with asyncio.timeout(1):
+        assert len(await subscription.next()) == 2
+
+
 async def test_a_run_is_cancelled_when_nobody_comes_back_in_time() -> None:
     cancelled: list[tuple[str, str]] = []
     presence = Presence(0.05, lambda run_id, reason: cancelled.append((run_id, reason)))
