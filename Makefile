@@ -39,8 +39,8 @@ fuzz-coverage: setup  ## The same readers under atheris, which looks for inputs 
 	@for target in template specification submission; do \
 		.venv-fuzz/bin/python tests/fuzz/coverage_guided.py $$target .venv-fuzz/corpus/$$target -runs=$${RUNS:-10000} -max_len=8192 || exit 1; done
 
-compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker)
-	@$(BIN)/python scripts/compose_test
+compose-test: setup  ## docker-compose.yml with emulated engines: a run, a killed worker, its trace (needs Docker; ENGINE=cpu: vLLM)
+	@$(BIN)/python scripts/compose_test $(if $(ENGINE),--engine $(ENGINE))
 
 fidelity: setup  ## The same runs on a loopback cluster and in simulation, side by side (FIDELITY="--loads 0.8")
 	@$(BIN)/python loadtest/fidelity.py $(FIDELITY)

@@ -17,7 +17,7 @@ from catenary.core.profiler import ProfilerCore
 from catenary.model.profile import EngineProfile
 from catenary.model.profile_point import GridPoint, PointKind, ProfileRecord
 from catenary.runtime import clock
-from catenary.runtime.config import Config
+from catenary.runtime.config import Config, EngineKind
 from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary_profiler.archive import ProfileArchive
@@ -26,6 +26,7 @@ from catenary_profiler.failure import ProfileFailed
 from catenary_profiler.joining import measure_joining
 from catenary_profiler.memory import ProcessMemory
 from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
+from catenary_profiler.sharing import SharingMeasurement
 from catenary_profiler.sleeping import SleepTimes, measure_sleep
 
 WARM_UP_TOKENS = 4
@@ -73,7 +74,7 @@ class Measurement:
         ):
             snapshot = await watch.idle(timeout_s)
             sleep = await self._sleep(replica, snapshot, report)
-            session, transport_s = await self._measure(replica, snapshot, holder, quick, report)
+            session, transport_s, sharing_loss = await self._measure(replica, watch, snapshot, holder, quick, report)
         on_cpu = self._on_cpu(replica.worker_id)
         peak_bytes = processes.peak_bytes if on_cpu else snapshot.memory_bytes or watch.peak_bytes
         base = replace(
@@ -81,6 +82,9 @@ class Measurement:
             first_sleep_s=sleep.first_s,
             sleep_s=sleep.again_s,
             wake_s=sleep.wake_s,
+            reload_s=sleep.reload_s,
+            prefetch_s=sleep.prefetch_s,
+            sharing_loss=sharing_loss,
         )
         try:
             fitted = await asyncio.to_thread(self._core.complete, session, base, transport_s, clock.wall())
@@ -92,7 +96,8 @@ class Measurement:
         self, replica: ReservedReplica, snapshot: pb.ReplicaSnapshot, report: Callable[[Progress], None]
     ) -> SleepTimes:
         """Before the grid, so that the lease is extended by a replica that is awake. vLLM on a CPU cannot sleep."""
-        if self._on_cpu(replica.worker_id):
+        is_vllm = self._config.models[replica.model].engine is EngineKind.VLLM
+        if is_vllm and self._on_cpu(replica.worker_id):
             return SleepTimes()
         report(Progress(0, 0, "sleeping and waking"))
         return await measure_sleep(replica, snapshot.generation)
@@ -100,15 +105,17 @@ class Measurement:
     async def _measure(
         self,
         replica: ReservedReplica,
+        watch: ReplicaWatch,
         snapshot: pb.ReplicaSnapshot,
         holder: str,
         quick: bool,
         report: Callable[[Progress], None],
-    ) -> tuple[ProfileSession, float]:
-        """The session with its samples, and the median transport time of a call in seconds."""
+    ) -> tuple[ProfileSession, float, float]:
+        """The session with its samples, the median transport time of a call in seconds, and the loss by sharing."""
         bounds = self._bounds(snapshot)
         transports = []
-        async with EngineDriver(replica.channel, replica.model, holder, self._config.profiler.call_timeout_s) as driver:
+        timeout_s = self._config.profiler.call_timeout_s
+        async with EngineDriver(replica.channel, replica.model, holder, timeout_s) as driver:
             report(Progress(0, 0, "warming up"))
             for batch in {1, bounds.max_num_seqs}:
                 await driver.measure(_warm_up(bounds, batch))
@@ -118,8 +125,11 @@ class Measurement:
                 sample = await _sample(driver, point, bounds)
                 session.record(point, sample.seconds, sample.steps)
                 transports.append(sample.transport_s)
+            report(Progress(session.total, session.total, "beside other engines"))
+            sharing = SharingMeasurement(self._provisioner, replica, holder, timeout_s)
+            loss = await sharing.loss(driver, bounds, watch.worker)
         report(Progress(session.total, session.total, "fitting"))
-        return session, median(transports)
+        return session, median(transports), loss
 
     def _bounds(self, snapshot: pb.ReplicaSnapshot) -> EngineBounds:
         settings = self._config.models[snapshot.model]

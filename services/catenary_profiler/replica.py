@@ -12,6 +12,7 @@ from typing import Self
 import grpc
 import structlog
 
+from catenary.runtime import clock
 from catenary.runtime.rpc import channel, error_info
 from catenary.runtime.tasks import cancel
 from catenary.v1 import provisioner_service_pb2 as provisioner_pb
@@ -23,6 +24,7 @@ from catenary_profiler.failure import ProfileFailed
 RELEASE_ATTEMPTS = 5
 RELEASE_TIMEOUT_S = 2.0
 RELEASE_PAUSE_S = 0.2
+ACQUIRE_PAUSE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,21 @@ class ReservedReplica:
 
 @asynccontextmanager
 async def reserved_replica(
-    provisioner: ProvisionerServiceStub, model: str, holder: str, timeout_s: float
+    provisioner: ProvisionerServiceStub,
+    model: str,
+    holder: str,
+    timeout_s: float,
+    worker_id: str = "",
+    patience_s: float = 0.0,
 ) -> AsyncIterator[ReservedReplica]:
-    """Hold a replica of ``model`` for the body; it goes back to its pool however the body ends.
+    """Hold a replica of ``model`` for the body; it goes back to its pool however the body ends. ``worker_id``: only the
+    one there; ``patience_s``: for how long a provisioner that has none is asked again.
 
     Raises:
         ProfileFailed: the provisioner has none to give, or gave no answer within ``timeout_s``.
     """
-    request = provisioner_pb.AcquireReplicaRequest(model=model, holder=holder)
-    try:
-        grant = await provisioner.AcquireReplica(request, timeout=timeout_s)
-    except grpc.RpcError as error:
-        info = error_info(error)
-        raise ProfileFailed(info.code, f"{model}: no replica to measure: {info.message}", info.reason) from error
+    request = provisioner_pb.AcquireReplicaRequest(model=model, holder=holder, worker_id=worker_id)
+    grant = await _granted(provisioner, request, timeout_s, clock.now() + patience_s)
     extending = asyncio.create_task(_extend(provisioner, request, grant.lease_s / 3))
     try:
         async with channel(grant.worker_address) as worker:
@@ -57,6 +61,21 @@ async def reserved_replica(
         await cancel(extending)
         release = provisioner_pb.ReleaseReplicaRequest(model=model, worker_id=grant.worker_id, holder=holder)
         await _release(provisioner, release)
+
+
+async def _granted(
+    provisioner: ProvisionerServiceStub, request: provisioner_pb.AcquireReplicaRequest, timeout_s: float, until_s: float
+) -> provisioner_pb.AcquireReplicaResponse:
+    while True:
+        try:
+            grant: provisioner_pb.AcquireReplicaResponse = await provisioner.AcquireReplica(request, timeout=timeout_s)
+            return grant
+        except grpc.RpcError as error:
+            info = error_info(error)
+            if clock.now() >= until_s:
+                message = f"{request.model}: no replica to measure: {info.message}"
+                raise ProfileFailed(info.code, message, info.reason) from error
+        await asyncio.sleep(ACQUIRE_PAUSE_S)
 
 
 async def _extend(

@@ -31,7 +31,7 @@ class ProvisionerServicer(ProvisionerServiceServicer):
             if not getattr(request, name):
                 await abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"{name}: is empty; give a name", "INVALID")
         try:
-            answer = await self._provisioner.acquire(request.model, request.holder)
+            answer = await self._provisioner.acquire(request.model, request.holder, request.worker_id)
         except NoLink as error:
             await abort(context, grpc.StatusCode.UNAVAILABLE, str(error), "NO_WORKERS")
         except grpc.RpcError as error:

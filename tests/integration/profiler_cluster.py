@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from catenary.model.profile import EngineProfile
+from catenary.model.worker import DROPPED
 from catenary.runtime import clock
 from catenary.runtime.rpc import GrpcServer, abort
 from catenary.simulation.engine import EngineModel
@@ -43,6 +44,8 @@ class SmallWorker(WorkerServiceServicer):
         self.aborted: list[str] = []
         self.fail_after = 1_000_000
         self.num_sleeps = 0
+        self.cold_reads = 0
+        self.level = 0
         self.can_sleep = True
 
     async def WatchSnapshots(
@@ -62,11 +65,16 @@ class SmallWorker(WorkerServiceServicer):
             await abort(context, grpc.StatusCode.FAILED_PRECONDITION, "it cannot sleep", "FAILED_PRECONDITION")
         await asyncio.sleep(0.01 if self.num_sleeps else 0.06)
         self.num_sleeps += 1
+        self.level = request.level
         return pb.SleepModelResponse()
 
     async def WakeModel(self, request: pb.WakeModelRequest, context: Context) -> pb.WakeModelResponse:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.08 if self.level == DROPPED else 0.02)
         return pb.WakeModelResponse()
+
+    async def PrefetchModel(self, request: pb.PrefetchModelRequest, context: Context) -> pb.PrefetchModelResponse:
+        self.cold_reads += request.cold
+        return pb.PrefetchModelResponse(bytes=1000, duration_s=0.5)
 
     async def Generate(
         self, requests: AsyncIterator[pb.GenerateRequest], context: Context

@@ -21,13 +21,16 @@ from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
 
 EMULATED_A = Path(__file__).parents[2] / "profiles" / "emulated" / "a.json"
 TRUTH = load_profile_file(EMULATED_A)
+BESIDE = {"sharing_loss": 0.5, "reload_s": 0.05, "prefetch_s": 0.3, "weights_bytes": 1000}
+"""What two engines of one worker have to do with each other, and with their weights."""
 COMMAND = "import typer; from catenary.cli.profile import profile_command; typer.run(profile_command)"
 
 CONFIG = """
 models:
-  a: {{engine: emulated, profile: {profile}}}
+  a: {{engine: emulated, profile: {folder}/a.json}}
+  beside: {{engine: emulated, profile: {folder}/beside.json}}
 workers:
-  - {{id: w0, models: [a]}}
+  - {{id: w0, models: [a, beside]}}
 store: {{data_dir: {folder}/store}}
 gateway: {{address: "127.0.0.1:0"}}
 router: {{address: "127.0.0.1:0"}}
@@ -49,7 +52,11 @@ def address() -> str:
 async def cluster(tmp_path_factory: pytest.TempPathFactory, address: str) -> AsyncIterator[Cluster]:
     folder = tmp_path_factory.mktemp("profiles")
     path = folder / "config.yaml"
-    path.write_text(CONFIG.format(profile=EMULATED_A, folder=folder, port=address.rpartition(":")[2]))
+    path.write_text(CONFIG.format(folder=folder, port=address.rpartition(":")[2]))
+    for model in ("a", "beside"):
+        (folder / f"{model}.json").write_text(
+            json.dumps(json.loads(EMULATED_A.read_text()) | BESIDE | {"model": model})
+        )
     async with Cluster(path) as running:
         await running.wait_ready(20.0)
         yield running
@@ -63,7 +70,7 @@ async def catenary_profile(address: str, *arguments: str) -> subprocess.Complete
 async def is_reserved(cluster: Cluster) -> bool:
     plan = await cluster.plan()
     assert plan is not None
-    return plan.workers[0].snapshot.replicas[0].reserved
+    return any(replica.reserved for replica in plan.workers[0].snapshot.replicas)
 
 
 async def until_reserved(cluster: Cluster, wanted: bool) -> None:
@@ -86,6 +93,8 @@ async def test_the_command_measures_the_emulated_engine_as_it_is(
     profile = json.loads(file.read_text())
     for name in ("prefill_base_s", "prefill_token_s", "step_base_s", "step_seq_s"):
         assert profile[name] == pytest.approx(getattr(TRUTH, name), rel=0.05), name
+    assert profile["sharing_loss"] == pytest.approx(0.5, abs=0.1)
+    assert 0.05 <= profile["reload_s"] < 0.3 <= profile["prefetch_s"] < 0.6
     assert (profile["origin"], profile["version"]) == ("measured", 1)
     assert profile["accelerator"].startswith("cpu")
     await until_reserved(cluster, False)

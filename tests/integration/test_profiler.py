@@ -93,10 +93,14 @@ async def test_the_fit_is_the_engine_and_the_replica_goes_back(
     assert load_profile_file(config.profiler.profiles_dir / "small--test-cpu-1.json") == found
 
 
-async def test_sleep_and_wake_are_timed_and_the_first_sleep_apart(profiler: ProfilerServiceStub) -> None:
+async def test_sleep_and_wake_are_timed_and_the_first_sleep_and_a_wake_without_weights_apart(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
     found = profile_from_proto((await measure(profiler))[-1].profile)
     assert found.first_sleep_s > found.sleep_s >= 0.01
-    assert found.wake_s >= 0.02
+    assert 0.02 <= found.wake_s < 0.08 <= found.reload_s
+    assert (found.prefetch_s, provisioner.worker.cold_reads) == (0.5, 1)
+    assert found.sharing_loss == 0, "no other engine is on its accelerator"
 
 
 async def test_an_engine_that_cannot_sleep_is_measured_all_the_same(

@@ -59,12 +59,14 @@ class GetPlanResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class AcquireReplicaRequest(_message.Message):
-    __slots__ = ("model", "holder")
+    __slots__ = ("model", "holder", "worker_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     HOLDER_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     holder: str
-    def __init__(self, model: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
+    worker_id: str
+    def __init__(self, model: _Optional[str] = ..., holder: _Optional[str] = ..., worker_id: _Optional[str] = ...) -> None: ...
 
 class AcquireReplicaResponse(_message.Message):
     __slots__ = ("worker_id", "worker_address", "lease_s")

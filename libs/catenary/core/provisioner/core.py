@@ -182,7 +182,7 @@ class ProvisionerCore:
 
     def _acquire(self, event: AcquireRequested, now: float) -> list[ProvisionerAction]:
         held = self._leases.held_by(event.model, event.holder)
-        candidates = self._candidates(event.model)
+        candidates = [c for c in self._candidates(event.model) if event.worker_id in ("", c[0])]
         if held is not None and not self._still_there(held):
             self._leases.remove(held)
             held = None

@@ -55,10 +55,11 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True)
 class AcquireRequested:
-    """Asking again with the same ``holder`` extends the lease."""
+    """Asking again with the same ``holder`` extends the lease. ``worker_id``: only there; empty: on any worker."""
 
     model: str
     holder: str
+    worker_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
