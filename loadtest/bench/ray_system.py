@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import shutil
 import socket
@@ -108,7 +109,7 @@ class RaySystem:
         return Capacity(self._states.get("RUNNING", 0), sum(self._states.values()))
 
     def _spec(self, port: int, http_port: int) -> dict[str, Any]:
-        settings = self._settings
+        settings, shares = self._settings, self._gpu_shares()
         return {
             "models": self._engines(),
             "replicas": dict(settings.replicas),
@@ -117,11 +118,17 @@ class RaySystem:
             "grpc_port": port,
             "http_port": http_port,
             "num_cpus": NUM_CPUS,
+            "num_gpus": math.ceil(sum(shares[name] * settings.replicas[name] for name in shares)),
+            "gpu_shares": shares,
             "folder": str(self._folder / "ray"),
         }
 
     def _engines(self) -> Mapping[str, Any]:
         return profiles(self._work)
+
+    def _gpu_shares(self) -> Mapping[str, float]:
+        """By model, of one GPU for a replica."""
+        return {}
 
     async def _next_message(self) -> dict[str, Any]:
         """The host's next JSON line; Ray's own lines between are left out."""

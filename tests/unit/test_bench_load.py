@@ -11,10 +11,12 @@ from typing import Self
 
 import pytest
 
-from bench import real_engines
 from bench.arrival import Arrival, Ending, Finished
+from bench.essays import WORKFLOW, cpu_fleet
 from bench.generator import offer
 from bench.pieces import cut, real_trace
+from bench.real_engines import loads
+from bench.shapes import gpu_fleet
 from bench.simulated import warmed
 from bench.system import Capacity
 from bench.work import load_work, warm_up
@@ -164,8 +166,23 @@ def test_real_arrivals_are_scaled_to_the_load(tmp_path: Path) -> None:
 
 
 def test_runs_on_real_engines_are_the_same_each_time_and_fill_every_input() -> None:
-    first, again = (real_engines.work(2.0, 30.0, 10.0) for _ in range(2))
+    first, again = (cpu_fleet().work(2.0, 10.0, 30.0) for _ in range(2))
     assert first == again
     assert len(first.arrivals) == pytest.approx(60, abs=20)
-    assert all(set(one.inputs) == set(real_engines.WORKFLOW["inputs"]) for one in first.arrivals)
-    parse_workflow(dict(real_engines.WORKFLOW))
+    assert all(set(one.inputs) == set(WORKFLOW["inputs"]) for one in first.arrivals)
+    parse_workflow(dict(WORKFLOW))
+
+
+def test_engines_of_a_card_share_it_evenly_and_serve_the_chain_of_their_workflow() -> None:
+    fleet = gpu_fleet().with_seats(32)
+    assert fleet.replicas == dict.fromkeys(fleet.models, 1)
+    assert [fleet.share_of_device(model) for model in fleet.models] == [0.33, 0.33, 0.33]
+    assert {model["max_num_seqs"] for model in fleet.models.values()} == {32}
+    assert all(Path(model["profile"]).is_file() for model in fleet.models.values())
+    assert {call.model for call in parse_workflow(dict(fleet.workflow)).calls} == set(fleet.models)
+
+
+def test_a_load_on_real_engines_may_name_its_deadline() -> None:
+    fleet = cpu_fleet()
+    assert loads(["6", "9:5"], fleet) == [(6.0, fleet.deadline_s), (9.0, 5.0)]
+    assert loads(None, fleet) == [(rate, fleet.deadline_s) for rate in fleet.rates]

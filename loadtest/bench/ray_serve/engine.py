@@ -44,14 +44,18 @@ class EngineReplica:
         self._ends: dict[int, asyncio.Future[EngineEnd]] = {}
         await self._engine.start(self)
 
-    async def generate(self, prompt: str, max_tokens: int, latest_start: float = 0.0, **hints: float) -> Generated:
-        """``latest_start`` (monotonic seconds of this machine) orders the calls that wait in the engine; ``hints`` are
-        for the request router."""
+    async def generate(
+        self, prompt: str, max_tokens: int, latest_start: float = 0.0, to_the_end: bool = False, **hints: float
+    ) -> Generated:
+        """``latest_start`` (monotonic seconds of this machine) orders the calls that wait in the engine;
+        ``to_the_end``: exactly ``max_tokens``; ``hints`` are for the request router."""
         handle = next(self._handles)
         end = self._ends[handle] = asyncio.get_running_loop().create_future()
         texts = self._texts[handle] = []
         tokens = self._tokenizer.encode(prompt)
-        self._engine.submit(EngineCall(handle, str(handle), tokens, Sampling(max_tokens=max_tokens), latest_start))
+        least = max_tokens if to_the_end else 0
+        sampling = Sampling(max_tokens=max_tokens, min_tokens=least, ignore_eos=to_the_end)
+        self._engine.submit(EngineCall(handle, str(handle), tokens, sampling, latest_start))
         try:
             ended = await end
         finally:

@@ -33,7 +33,7 @@ def model_deployment(name: str, spec: dict[str, Any]) -> Any:
     options: dict[str, Any] = {
         "name": name,
         "max_ongoing_requests": MAX_ONGOING,
-        "ray_actor_options": {"num_cpus": 0},
+        "ray_actor_options": {"num_cpus": 0, "num_gpus": spec.get("gpu_shares", {}).get(name, 0)},
     }
     profile = spec["models"][name]
     if spec.get("autoscaling"):
@@ -73,6 +73,7 @@ def begin(spec: dict[str, Any]) -> Any:
     ray.init(
         address="local",
         num_cpus=spec["num_cpus"],
+        num_gpus=spec.get("num_gpus", 0),
         include_dashboard=False,
         log_to_driver=False,
         _temp_dir=spec["folder"],

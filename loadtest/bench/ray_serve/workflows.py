@@ -17,6 +17,8 @@ from catenary_worker.emulated_engine import MARK
 
 MAX_TOKENS = 400
 OUTLINE_TOKENS, ARTICLE_TOKENS = 64, 128
+SHAPES = (("llama-1b-shape", 64), ("llama-3b-shape", 96), ("llama-8b-shape", 128))
+"""Models of the chain on a GPU, and the tokens that each gives."""
 
 
 class Run:
@@ -29,12 +31,17 @@ class Run:
         self._deadline = deadline
         self.calls: list[dict[str, Any]] = []
 
-    async def call(self, name: str, model: str, prompt: str, max_tokens: int = MAX_TOKENS) -> str:
+    async def call(
+        self, name: str, model: str, prompt: str, max_tokens: int = MAX_TOKENS, *, to_the_end: bool = False
+    ) -> str:
+        """``to_the_end``: exactly ``max_tokens``."""
         began = time.monotonic()
         hints: dict[str, float] = {}
         if self._slack is not None:
             hints = self._slack.hints(self._workflow, name, prompt, self._deadline)
-        generated: Generated = await self._handles[model].generate.remote(prompt, max_tokens, **hints)
+        generated: Generated = await self._handles[model].generate.remote(
+            prompt, max_tokens, to_the_end=to_the_end, **hints
+        )
         if self._slack is not None:
             self._slack.learn(self._workflow, name, generated["output_tokens"])
         self.calls.append(
@@ -111,6 +118,14 @@ async def essay(run: Run, inputs: Mapping[str, Any]) -> str:
     return await run.call("article", "m", inputs["article_prompt"] + outline + inputs["ending"], ARTICLE_TOKENS)
 
 
+async def shapes(run: Run, inputs: Mapping[str, Any]) -> str:
+    """On real engines of a GPU (bench/shapes.py)."""
+    text = ""
+    for place, (model, tokens) in enumerate(SHAPES):
+        text = await run.call("abc"[place], model, inputs["prompt"], tokens, to_the_end=True)
+    return text
+
+
 async def noop(run: Run, inputs: Mapping[str, Any]) -> str:
     """``calls`` calls one after the other, each with the text of the one before."""
     text = inputs["article"]
@@ -125,5 +140,6 @@ WORKFLOWS: dict[str, Callable[[Run, Mapping[str, Any]], Awaitable[str]]] = {
     "branch": branch,
     "map": map_,
     "essay": essay,
+    "shapes": shapes,
     "noop": noop,
 }
