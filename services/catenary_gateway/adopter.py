@@ -16,6 +16,7 @@ from catenary_gateway.ownership import Ownership
 POLL_S = 0.25
 AUDIT_S = 1.0
 SETTLE_S = 1.0
+STALL_S = 0.5
 PAGE = 256
 MAX_OWNED = 100_000
 UNREACHABLE = (RedisError, StoreError, OSError, TimeoutError)
@@ -30,7 +31,7 @@ class Adopter:
     ``take`` gets a run that is owned from now on, with its new epoch; ``driven`` are the runs that this gateway drives,
     ``stored`` those of them that the store has acknowledged; ``fenced`` gets one that another owner has.
 
-    After the store was out of reach the owners have a second to renew their leases before they count as gone.
+    After the store was out of reach, or slow, the owners have a second to renew their leases before they count as gone.
     """
 
     def __init__(
@@ -65,13 +66,16 @@ class Adopter:
                 self._settled_at = now() + SETTLE_S
 
     async def _look(self) -> None:
+        asked_at = now()
         if now() >= self._audit_at:
             self._audit_at = now() + AUDIT_S
             await self._audit()
         if not self._ownership.held:
             self._settled_at = now() + SETTLE_S
             return
-        for owner in await self._store.owners():
+        owners = await self._store.owners()
+        self._note_stall(asked_at)
+        for owner in owners:
             if owner != self._ownership.owner and await self._is_gone(owner):
                 await self._adopt_all(owner)
 
@@ -93,7 +97,15 @@ class Adopter:
     async def _is_gone(self, owner: str) -> bool:
         if self._ownership.is_predecessor(owner):
             return True
-        return now() >= self._settled_at and await self._ownership.address_of(owner) is None
+        asked_at = now()
+        address = await self._ownership.address_of(owner)
+        self._note_stall(asked_at)
+        return address is None and now() >= self._settled_at
+
+    def _note_stall(self, asked_at: float) -> None:
+        """A store that stood still says of every lease that it has ended, also of those that are just taken again."""
+        if now() - asked_at > STALL_S:
+            self._settled_at = now() + SETTLE_S
 
     async def _adopt_all(self, owner: str) -> None:
         num_adopted = 0

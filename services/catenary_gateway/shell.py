@@ -175,8 +175,9 @@ class Gateway:
             submitted = error
         while (known := self.contexts.get(run_id)) is not None:
             if known.stored.done():
-                return
-            await asyncio.wait([known.stored])  # the same run was submitted here just now; the store has refused that
+                self._fenced(run_id)  # driven here under an earlier epoch, which another gateway has ended meanwhile
+            else:
+                await asyncio.wait([known.stored])  # submitted again just now; the store has refused that
         self.contexts[run_id] = context
         self.keeper.journal.open(run_id, epoch, num_stored=len(events))
         if isinstance(submitted, Exception):

@@ -58,3 +58,28 @@ async def test_the_run_goes_on_under_the_epoch_of_its_take_over(gateway: Gateway
         await gateway.adopt(stored, Unfinished(kept, [admitted], 0.1), 2)
     assert gateway.core.runs["r"].epoch == 2
     assert not gateway.contexts["r"].feed.closed
+
+
+async def test_a_run_that_comes_back_before_its_loss_was_noticed_goes_on_under_its_new_epoch(gateway: Gateway) -> None:
+    request = chain()
+    request.run_id = "r"
+    event = await parse_submission(request, gateway.specs, gateway.limits)
+    kept = kept_request(request, event)
+    driven = gateway.submit(event, digest_of(request, event), kept)
+    await driven.stored
+    subscription = driven.feed.subscribe(100, False)
+    for owner, epoch in (("g2:other", 1), (gateway.ownership.owner, 2)):
+        assert await gateway.store.take_over("r", owner, epoch, epoch + 1)
+    stored, unfinished = await gateway.store.get("r"), await gateway.store.unfinished("r")
+    assert stored is not None
+    assert unfinished is not None
+    await gateway.adopt(stored, unfinished, 3)
+    assert gateway.core.runs["r"].epoch == 3
+    assert not gateway.contexts["r"].feed.closed
+    while await subscription.next():
+        pass  # those who followed it are sent away, and come back
+    gateway.cancel("r", "enough")
+    assert await gateway.keeper.journal.flush(5.0)
+    ended = await gateway.store.get("r")
+    assert ended is not None
+    assert (ended.final, ended.epoch) == (True, 3)

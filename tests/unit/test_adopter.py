@@ -21,13 +21,15 @@ class OneRun:
     """A store with the run "r", not ended, which ``appears`` after so many looks; ``failures`` of its reads come
     first."""
 
-    def __init__(self, failures: int = 0, owner: str = OWNER, appears: int = 0) -> None:
+    def __init__(self, failures: int = 0, owner: str = OWNER, appears: int = 0, takes_s: float = 0.0) -> None:
         self.epoch = 1
         self.failures = failures
         self.owner = owner
         self.appears = appears
+        self.takes_s = takes_s
 
     async def owners(self) -> list[str]:
+        await asyncio.sleep(self.takes_s)
         return [self.owner]
 
     async def owned(self, owner: str, count: int) -> list[str]:
@@ -41,7 +43,7 @@ class OneRun:
         return StoredRun("r", b"", self.owner, self.epoch, "d", 1, False) if run_id == "r" else None
 
     async def take_over(self, run_id: str, owner: str, epoch: int, new_epoch: int) -> bool:
-        taken, self.epoch = self.epoch == epoch, new_epoch
+        taken, self.epoch, self.owner = self.epoch == epoch, new_epoch, owner
         return taken
 
     async def unfinished(self, run_id: str) -> Unfinished:
@@ -52,18 +54,21 @@ class OneRun:
 
 
 class Claim:
-    """A gateway's claim on its runs; the other owner lives."""
+    """A gateway's claim on its runs; the other owner is at ``address``, which the store tells after ``takes_s``."""
 
     owner = OWNER
 
-    def __init__(self, held: bool = True) -> None:
+    def __init__(self, held: bool = True, address: str | None = "127.0.0.1:1", takes_s: float = 0.0) -> None:
         self.held = held
+        self._address = address
+        self._takes_s = takes_s
 
     def is_predecessor(self, owner: str) -> bool:
         return False
 
-    async def address_of(self, owner: str) -> str:
-        return "127.0.0.1:1"
+    async def address_of(self, owner: str) -> str | None:
+        await asyncio.sleep(self._takes_s)
+        return self._address
 
 
 class Outcome:
@@ -74,7 +79,7 @@ class Outcome:
         self.fenced: list[str] = []
 
 
-async def looked(store: OneRun, driven: set[str], held: bool = True) -> Outcome:
+async def looked(store: OneRun, driven: set[str], held: bool = True, claim: Claim | None = None) -> Outcome:
     """What becomes of the runs within 200 ms of looking every 10 ms."""
     outcome = Outcome()
 
@@ -86,7 +91,9 @@ async def looked(store: OneRun, driven: set[str], held: bool = True) -> Outcome:
         outcome.fenced.append(run_id)
         driven.discard(run_id)
 
-    adopter = Adopter(cast(Ownership, Claim(held)), cast(RunStore, store), take, driven, lambda: sorted(driven), fenced)
+    adopter = Adopter(
+        cast(Ownership, claim or Claim(held)), cast(RunStore, store), take, driven, lambda: sorted(driven), fenced
+    )
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(adopter.run(), 0.2)
     return outcome
@@ -96,6 +103,8 @@ async def looked(store: OneRun, driven: set[str], held: bool = True) -> Outcome:
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
     monkeypatch.setattr(module, "AUDIT_S", 0.02)
+    monkeypatch.setattr(module, "SETTLE_S", 0.05)
+    monkeypatch.setattr(module, "STALL_S", 0.02)
 
 
 async def test_a_run_that_the_store_has_after_all_is_taken_on_once() -> None:
@@ -128,3 +137,12 @@ async def test_nothing_is_taken_on_while_the_lease_is_not_held() -> None:
 async def test_a_run_that_the_store_has_lost_is_driven_on() -> None:
     outcome = await looked(OneRun(appears=1000), {"lost"})
     assert (outcome.taken, outcome.fenced) == ([], [])
+
+
+@pytest.mark.parametrize(("owners_s", "address_s", "taken"), [(0.0, 0.0, [("r", 2)]), (0.0, 0.04, []), (0.04, 0.0, [])])
+async def test_an_owner_counts_as_gone_where_a_store_that_answers_at_once_says_so(
+    owners_s: float, address_s: float, taken: list[tuple[str, int]]
+) -> None:
+    store = OneRun(owner="h:1", takes_s=owners_s)
+    outcome = await looked(store, set(), claim=Claim(address=None, takes_s=address_s))
+    assert outcome.taken == taken
