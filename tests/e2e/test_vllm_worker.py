@@ -179,6 +179,24 @@ async def test_a_seed_repeats_a_draw(worker: WorkerProcess, tokenizer: Tokenizer
     assert texts[0] == texts[1] != texts[2]
 
 
+async def test_a_call_goes_on_behind_the_tokens_of_its_lost_attempt(
+    worker: WorkerProcess, tokenizer: Tokenizer
+) -> None:
+    prompt = tokenizer.encode_chat([("user", "Count from one to twenty in words.")])
+    async with gateway_side(worker.address) as gateway:
+        whole = await gateway.start("r/a", prompt, sampling=SamplingParams(max_tokens=32, ignore_eos=True))
+        await whole.ended(60)
+        for done in (1, 9, 20):
+            sampling = SamplingParams(max_tokens=32 - done, ignore_eos=True)
+            replayed = [*prompt, *whole.token_ids[:done]]
+            rest = await gateway.start(f"r/{done}", replayed, attempt=2, offset=done, sampling=sampling)
+            await rest.ended(60)
+            assert rest.offsets[0] == done
+            assert whole.token_ids[:done] + rest.token_ids == whole.token_ids
+            assert whole.text.endswith(rest.text)
+            assert len(rest.text) > len(whole.text) // 4
+
+
 async def test_the_call_with_the_earlier_latest_start_overtakes_in_the_queue(worker: WorkerProcess) -> None:
     async with gateway_side(worker.address) as gateway:
         running = await gateway.start_many(["r/a", "r/b"], sampling=LONG)

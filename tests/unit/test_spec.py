@@ -62,6 +62,12 @@ def test_deadlines_have_units(text: object, seconds: float) -> None:
     assert parse_workflow({**spec(), "slo": {"deadline": text}}).slo.deadline_s == seconds
 
 
+@pytest.mark.parametrize("text", [".nan", ".inf", "nan", "-5s", "-5", "1e400s", "0s", "366d", "9000h"])
+def test_a_deadline_that_is_no_time_is_refused_with_its_value(text: str) -> None:
+    with pytest.raises(SpecError, match=r"slo.deadline: must be .*, is "):
+        load_workflow(REVIEW.replace("deadline: 8s", f"deadline: {text}"))
+
+
 def test_tells_every_problem_at_once_with_its_place() -> None:
     text = (
         REVIEW.replace("'weak' in critique", "'weak' in critque")
