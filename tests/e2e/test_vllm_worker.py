@@ -193,8 +193,8 @@ async def test_a_call_goes_on_behind_the_tokens_of_its_lost_attempt(
             await rest.ended(60)
             assert rest.offsets[0] == done
             assert whole.token_ids[:done] + rest.token_ids == whole.token_ids
+            assert rest.text
             assert whole.text.endswith(rest.text)
-            assert len(rest.text) > len(whole.text) // 4
 
 
 async def test_the_call_with_the_earlier_latest_start_overtakes_in_the_queue(worker: WorkerProcess) -> None:
