@@ -2,7 +2,8 @@
 
 python loadtest/gpu/shapes.py --tokenizer FOLDER --weights llama-3b-shape llama-8b-shape
 CATENARY_PROVISIONER__POLICY=static catenary up --config loadtest/gpu/together.cluster.yaml &
-python loadtest/gpu/level_two.py [--config FILE] [--out FOLDER] [--rounds 2] [--cold]
+python loadtest/gpu/level_two.py [--config FILE] [--out FOLDER] [--models NAME ...] [--rounds 2]
+    [--cold]
 
 With ``--cold`` each model's engine is then ended and started again, from the file.
 """
@@ -82,7 +83,7 @@ async def level_two(args: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     async with channel(worker_address(plan, config)) as connection, Client(config.gateway.address) as client:
         worker = WorkerCommands(WorkerServiceStub(connection))
-        for model in config.models:
+        for model in args.models or config.models:
             text = Prompts(Path(config.models[model].source), seed=17).text(PROMPT_TOKENS)
             rows += await rounds(client, worker, model, text, args.rounds)
             if args.cold:
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=HERE / "together.cluster.yaml")
     parser.add_argument("--out", type=Path, default=Path("loadtest/out/gpu"))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--models", nargs="+", default=[], help="default: all of them")
     parser.add_argument("--cold", action="store_true")
     parser.add_argument("--timeout", type=float, default=240.0)
     asyncio.run(level_two(parser.parse_args()))
