@@ -15,7 +15,7 @@ from catenary.core.provisioner.rates import ArrivalRates
 from catenary.model.demand import DemandReport, ModelShare, Wave, WorkflowArrivals
 from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
-from catenary.model.worker import Replica, ReplicaState, Worker
+from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
 from catenary.policy.prediction import Traffic
 from catenary.policy.provisioning import PLANNERS
 from catenary.policy.provisioning.context import (
@@ -138,6 +138,30 @@ def test_frozen_calls_of_two_models_do_not_hold_each_other_asleep() -> None:
     pools = {"x": pool("x", 0.0, num_running=8.0), "y": pool("y", 0.0, num_running=8.0)}
     moves = risk(PlanContext(accelerators, pools)).moves
     assert [(move.worker_id, move.after) for move in moves] == [("w0", "x"), ("w1", "y")]
+
+
+@pytest.mark.parametrize(("slack_s", "freezes"), [(90.0, True), (5.0, False)])
+def test_running_calls_with_slack_are_frozen_for_a_few_that_wait_and_have_none(slack_s: float, freezes: bool) -> None:
+    accelerator = Accelerator("w0", "x", asleep=("y",), num_calls=8)
+    pools = {
+        "x": pool("x", 0.0, num_running=8.0, slack_s=slack_s, traffic=Traffic(128, 2500)),
+        "y": pool("y", 0.0, num_running=0.0, num_queued=4.0, waves=((0.0, 4.0),), slack_s=9.0),
+    }
+    moves = risk(PlanContext((accelerator,), pools)).moves
+    wanted = [(MoveKind.SWITCH, "x", "y", SleepMode.FREEZE)] if freezes else []
+    assert [(move.kind, move.before, move.after, move.mode) for move in moves] == wanted
+
+
+def test_frozen_calls_with_slack_wait_until_those_that_have_none_have_ended() -> None:
+    accelerator = Accelerator("w0", "y", asleep=("x",), num_calls=4, frozen={"x": 8})
+    pools = {
+        "x": pool("x", 0.0, num_running=8.0, slack_s=60.0),
+        "y": pool("y", 0.0, num_running=4.0, slack_s=5.0),
+    }
+    assert not risk(PlanContext((accelerator,), pools)).moves
+    idle = {**pools, "y": pool("y", 0.0, num_running=0.0)}
+    [move] = risk(PlanContext((replace(accelerator, num_calls=0),), idle)).moves
+    assert (move.before, move.after) == ("y", "x")
 
 
 def test_where_nobody_misses_nothing_is_moved() -> None:

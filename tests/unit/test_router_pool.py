@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -60,3 +61,13 @@ def test_it_is_looked_at_again_once_a_place_changes(pool: Pool, change: Change) 
     pool.hold(waiting, until=0.1)
     change(pool)
     assert not pool.is_held(waiting, 0.05)
+
+
+def test_the_pool_says_for_how_long_all_its_calls_could_pause(pool: Pool) -> None:
+    assert pool.state(0.0).slack_s == 0.0, "none of them has a deadline"
+    pool.reserve(replace(call("due"), latest_finish=31.0), "w0", expected_finish=1.0, now=0.0)
+    assert pool.state(0.0).slack_s == 30.0
+    assert pool.state(5.0).slack_s == 26.0, "it takes longer than was expected"
+    pool.queue.push(replace(call("waiting"), latest_finish=20.0), key=0.0)
+    assert 0.0 < pool.state(5.0).slack_s < 15.0
+    assert pool.state(25.0).slack_s == 0.0

@@ -105,6 +105,7 @@ class PoolState:
     mean_output_tokens: float = 0.0
     num_asleep: int = 0
     num_late: int = 0
+    slack_s: float = 0.0
 
     @property
     def is_contended(self) -> bool:

@@ -122,7 +122,7 @@ class CallRejection(_message.Message):
     def __init__(self, call_id: _Optional[str] = ..., attempt: _Optional[int] = ..., outcome: _Optional[_Union[_run_pb2.Outcome, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class PoolState(_message.Message):
-    __slots__ = ("model", "num_replicas", "num_seats", "num_running", "num_queued", "queued_work_s", "num_starting", "ready_in_s", "interference", "mean_prompt_tokens", "mean_output_tokens", "num_asleep", "num_late")
+    __slots__ = ("model", "num_replicas", "num_seats", "num_running", "num_queued", "queued_work_s", "num_starting", "ready_in_s", "interference", "mean_prompt_tokens", "mean_output_tokens", "num_asleep", "num_late", "slack_s")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NUM_REPLICAS_FIELD_NUMBER: _ClassVar[int]
     NUM_SEATS_FIELD_NUMBER: _ClassVar[int]
@@ -136,6 +136,7 @@ class PoolState(_message.Message):
     MEAN_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     NUM_ASLEEP_FIELD_NUMBER: _ClassVar[int]
     NUM_LATE_FIELD_NUMBER: _ClassVar[int]
+    SLACK_S_FIELD_NUMBER: _ClassVar[int]
     model: str
     num_replicas: int
     num_seats: int
@@ -149,7 +150,8 @@ class PoolState(_message.Message):
     mean_output_tokens: float
     num_asleep: int
     num_late: int
-    def __init__(self, model: _Optional[str] = ..., num_replicas: _Optional[int] = ..., num_seats: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., queued_work_s: _Optional[float] = ..., num_starting: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., interference: _Optional[float] = ..., mean_prompt_tokens: _Optional[float] = ..., mean_output_tokens: _Optional[float] = ..., num_asleep: _Optional[int] = ..., num_late: _Optional[int] = ...) -> None: ...
+    slack_s: float
+    def __init__(self, model: _Optional[str] = ..., num_replicas: _Optional[int] = ..., num_seats: _Optional[int] = ..., num_running: _Optional[int] = ..., num_queued: _Optional[int] = ..., queued_work_s: _Optional[float] = ..., num_starting: _Optional[int] = ..., ready_in_s: _Optional[float] = ..., interference: _Optional[float] = ..., mean_prompt_tokens: _Optional[float] = ..., mean_output_tokens: _Optional[float] = ..., num_asleep: _Optional[int] = ..., num_late: _Optional[int] = ..., slack_s: _Optional[float] = ...) -> None: ...
 
 class DispatchCallsResponse(_message.Message):
     __slots__ = ("epoch", "assignments", "rejections", "pools")

@@ -88,6 +88,7 @@ class Outlook:
             waves=waves,
             num_running=state.num_running,
             num_queued=state.num_queued,
+            slack_s=state.slack_s,
         )
 
 

@@ -9,7 +9,7 @@ from catenary.core.router.absences import Absences, back_in_s
 from catenary.core.router.pace import Pace
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
-from catenary.model.dispatch import PoolState, QueuedCall, ReplicaLoad, Resident
+from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
 from catenary.policy.prediction import remaining_tokens
@@ -168,7 +168,16 @@ class Pool:
             mean_output_tokens=self.pace.traffic.mean_output,
             num_asleep=can_wake,
             num_late=len(self.late),
+            slack_s=self._slack_s(now),
         )
+
+    def _slack_s(self, now: float) -> float:
+        """For how long all calls that can still be in time could pause; 0.0 where none of them has a deadline."""
+        residents = (load.residents[call_id] for call_id, load in self.placed.items())
+        finishes = [(r.call.latest_finish, max(now, r.expected_finish)) for r in residents if not r.call.late]
+        finishes += [(c.latest_finish, now + self.pace.predicted_s(c, c.output.q50)) for c in self.queue.calls()]
+        slacks = [latest - expected for latest, expected in finishes if latest != NEVER]
+        return max(0.0, min(slacks, default=0.0))
 
     def _ready_in_s(self, replica: Replica) -> float:
         if replica.state is ReplicaState.ASLEEP:

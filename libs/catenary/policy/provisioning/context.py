@@ -70,7 +70,8 @@ class Accelerator:
 @dataclass(frozen=True, slots=True)
 class PoolOutlook:
     """One model's calls. ``rate``: calls per second that arriving runs will ask for, ``after_s`` after their arrival.
-    ``waves``: (ready in, calls) of admitted runs' calls that no engine has. ``num_running``: calls in engines."""
+    ``waves``: (ready in, calls) of admitted runs' calls that no engine has. ``num_running``: calls in engines.
+    ``slack_s``: for how long all of these and of the waiting ones could pause; 0: unknown, or one cannot."""
 
     model: str
     profile: EngineProfile
@@ -82,6 +83,7 @@ class PoolOutlook:
     waves: tuple[tuple[float, float], ...] = ()
     num_running: float = 0.0
     num_queued: float = 0.0
+    slack_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

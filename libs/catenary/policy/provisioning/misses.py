@@ -22,6 +22,8 @@ LEAST_STEP_S = 0.2
 LEAST_DEVIATION = 0.1
 STRANDED_WEIGHT = 4.0
 """A call that nobody can run counts so many misses: even a single one is worth a switch."""
+PATIENT_WEIGHT = 1.0
+"""One that could pause for longer than the horizon and until the accelerator may switch back: it is worth a wake."""
 
 
 class MissForecast:
@@ -42,14 +44,20 @@ class MissForecast:
         wait_s = 0.2 * own_s if own_s else 1.0
         self._pools = {pool.model: FluidPool(pool, self._step_s, self._num_steps, wait_s) for pool in pools}
         self._calls = {p.model: p.num_running + p.num_queued + sum(calls for _, calls in p.waves) for p in pools}
+        self._slacks = {p.model: p.slack_s for p in pools}
+        self._patience_s = self.horizon_s + context.settings.dwell_s
         self._workflows = [w for w in context.workflows if w.rate > 0]
         self._known: dict[tuple[object, ...], float] = {}
 
     def misses(self, capacity: Capacity, slowness: Mapping[str, float] = ALONE) -> float:
         """Runs that miss over the horizon; calls of a model that is awake nowhere are among them. ``slowness``: of
         models whose replicas share accelerators (see catenary.policy.provisioning.sharing)."""
-        stranded = sum(self._calls[model] for model, ready in capacity.items() if not ready)
-        return STRANDED_WEIGHT * stranded + sum(self._once(w, capacity, slowness) for w in self._workflows)
+        stranded = sum(self.stranded(model, self._calls[model]) for model, ready in capacity.items() if not ready)
+        return stranded + sum(self._once(w, capacity, slowness) for w in self._workflows)
+
+    def stranded(self, model: str, calls: float) -> float:
+        """The misses that so many calls count which nobody can run."""
+        return calls * (PATIENT_WEIGHT if self._slacks[model] > self._patience_s else STRANDED_WEIGHT)
 
     def share(self, workflow: WorkflowOutlook, capacity: Capacity, slowness: Mapping[str, float] = ALONE) -> float:
         """Part of the workflow's runs that miss, 0..1, where no more arrive than on average and all are like the mean

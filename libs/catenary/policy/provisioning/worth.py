@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from catenary.policy.provisioning.candidates import after, capacity_of
 from catenary.policy.provisioning.context import Accelerator, PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind
-from catenary.policy.provisioning.misses import STRANDED_WEIGHT, Capacity, MissForecast
+from catenary.policy.provisioning.misses import Capacity, MissForecast
 from catenary.policy.provisioning.sharing import moved, slowness
 
 LEAST_GAIN = 0.2
@@ -54,7 +54,9 @@ class Worth:
         misses = self.forecast.misses(capacity, slow)
         avoided = situation.misses - misses
         gain = avoided - self._context.settings.replica_price * self._awake_s(move)
-        gain += self._owed(situation.capacity, move) + STRANDED_WEIGHT * _thawed(situation.accelerators, move)
+        gain += self._owed(situation.capacity, move)
+        if move.after:
+            gain += self.forecast.stranded(move.after, _thawed(situation.accelerators, move))
         reason = f"predicted misses {situation.misses:.1f} -> {misses:.1f} in {self.forecast.horizon_s:.0f} s"
         then = Situation(accelerators, capacity, misses, slow)
         return Gain(replace(move, misses_avoided=avoided, reason=reason), gain, then)
