@@ -18,13 +18,17 @@ def _alone() -> float:
     return client_gap_s(1)
 
 
+def _is_first_token(event: run_pb2.RunEvent) -> bool:
+    return event.HasField("call_tokens") and not event.call_tokens.offset
+
+
 class ReaderTooSlow(Exception):
     """A watcher did not read in time; the run goes on without it."""
 
 
 class Subscription:
     """One watcher of one run. ``next`` gives what came together, until the last event; within ``gap_s()`` seconds after
-    that, events wait for each other."""
+    that, events wait for each other, unless a call begins to speak."""
 
     def __init__(self, limit: int, stream_tokens: bool, gap_s: Callable[[], float]) -> None:
         self._outbox: Outbox[run_pb2.RunEvent] = Outbox(limit, yields=True)
@@ -35,7 +39,7 @@ class Subscription:
     def put(self, event: run_pb2.RunEvent) -> None:
         self._outbox.spread(self._gap_s())
         try:
-            self._outbox.put(event)
+            self._outbox.put(event, urgent=_is_first_token(event))
         except OutboxFull:
             self._overrun = True
             self._outbox.close()

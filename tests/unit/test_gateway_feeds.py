@@ -15,8 +15,8 @@ def numbered(sequence: int, kind: str = "call_started") -> run_pb2.RunEvent:
     return event
 
 
-def tokens(text: str) -> run_pb2.RunEvent:
-    return run_pb2.RunEvent(call_tokens=run_pb2.CallTokens(text=text))
+def tokens(text: str, offset: int = 1) -> run_pb2.RunEvent:
+    return run_pb2.RunEvent(call_tokens=run_pb2.CallTokens(text=text, offset=offset))
 
 
 async def heard(subscription: Subscription) -> list[str]:
@@ -61,6 +61,17 @@ async def test_events_wait_for_each_other_as_long_as_the_crowd_of_the_moment_ask
     feed.publish_tokens(tokens("b"))
     crowd_gap_s = 0.0
     feed.publish_tokens(tokens("c"))
+    async with asyncio.timeout(1):
+        assert len(await subscription.next()) == 2
+
+
+async def test_the_first_token_of_a_call_waits_for_nothing() -> None:
+    feed = Feed()
+    subscription = feed.subscribe(10, True, gap_s=lambda: 60.0)
+    feed.publish_tokens(tokens("a"))
+    assert len(await subscription.next()) == 1
+    feed.publish_tokens(tokens("b"))
+    feed.publish_tokens(tokens("c", offset=0))
     async with asyncio.timeout(1):
         assert len(await subscription.next()) == 2
 

@@ -21,7 +21,8 @@ class Outbox(Generic[T]):
     """A bounded queue with one reader that yields lists: everything put since the last one.
 
     ``async for batch in outbox`` ends after ``close`` once the rest is out. Lists follow each other ``gap_s`` seconds
-    apart or more, except for the last one. A reader that ``yields`` goes behind others of the same loop turn.
+    apart or more, except for the last one and those with an urgent item. A reader that ``yields`` goes behind others of
+    the same loop turn.
     """
 
     def __init__(self, limit: int, gap_s: float = 0.0, *, yields: bool = False) -> None:
@@ -43,7 +44,7 @@ class Outbox(Generic[T]):
     def closed(self) -> bool:
         return self._closed
 
-    def put(self, item: T) -> None:
+    def put(self, item: T, *, urgent: bool = False) -> None:
         """Queue ``item``.
 
         Raises:
@@ -55,7 +56,7 @@ class Outbox(Generic[T]):
         if len(self._items) >= self._limit:
             raise OutboxFull(f"{self._limit} items wait in the outbox, its limit; its reader is too slow or gone")
         self._items.append(item)
-        self._bell.ring()
+        self._bell.ring(urgent)
 
     def close(self) -> None:
         self._closed = True
