@@ -12,6 +12,7 @@ import structlog
 
 from catenary.core.worker.events import EngineFacts, EngineStats
 from catenary.runtime.clock import now
+from catenary.runtime.cores import ENGINE_CORES_VARIABLE, cores_of
 from catenary.runtime.model_cache import HeldModel
 from catenary.runtime.models import ModelSourceError, hold_source
 from catenary.runtime.tasks import cancel
@@ -157,6 +158,8 @@ class VllmEngine:
 
         arguments = AsyncEngineArgs(**settings.engine_args(folder))
         self._go_on()
+        if hasattr(os, "sched_setaffinity") and (cores := cores_of(os.environ.get(ENGINE_CORES_VARIABLE, ""))):
+            os.sched_setaffinity(0, cores)  # of this thread, whose processes inherit it
         loggers: Any = [self._stats]
         self._llm = AsyncLLM.from_engine_args(arguments, stat_loggers=loggers)
         cache = self._llm.vllm_config.cache_config

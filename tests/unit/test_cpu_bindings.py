@@ -4,21 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catenary.runtime.config import WorkerConfig
-from catenary_provisioner.cluster.cores import cpu_bindings
+from catenary.runtime.cores import cores_of, cores_text
+from catenary_provisioner.cluster.cores import cpu_bindings, engine_cores
 
 
 def cpu_workers(count: int) -> list[WorkerConfig]:
     return [WorkerConfig(id=f"w{i}", models=["m"]) for i in range(count)]
 
 
-def cores_of(text: str) -> list[int]:
-    bounds = [part.split("-") for part in text.split(",")]
-    return [core for bound in bounds for core in range(int(bound[0]), int(bound[-1]) + 1)]
-
-
 @given(st.sets(st.integers(0, 127), min_size=1), st.integers(1, 16))
 def test_each_worker_has_cores_and_no_core_is_left_out(cores: set[int], count: int) -> None:
-    parts = [cores_of(text) for text in cpu_bindings(cpu_workers(count), sorted(cores)).values()]
+    parts = [sorted(cores_of(text)) for text in cpu_bindings(cpu_workers(count), sorted(cores)).values()]
     assert len(parts) == count
     if len(cores) >= count:
         assert sorted(core for part in parts for core in part) == sorted(cores)
@@ -38,3 +34,22 @@ def test_chosen_threads_are_kept_and_accelerators_get_none() -> None:
         WorkerConfig(id="c", models=["m"]),
     ]
     assert cpu_bindings(workers, [0, 1]) == {"a": "4-7", "c": "0-1"}
+
+
+def test_an_engines_processes_keep_off_the_cores_of_the_others() -> None:
+    bindings = cpu_bindings(cpu_workers(2), [0, 1])
+    assert [engine_cores(name, bindings, [0, 1]) for name in ("w0", "w1")] == ["0", "1"]
+
+
+def test_an_engines_processes_may_use_cores_that_no_engine_computes_on() -> None:
+    assert engine_cores("w0", {"w0": "0-1", "w1": "2"}, range(6)) == "0-1,3-5"
+
+
+def test_an_engine_with_cores_that_are_not_known_or_not_there_runs_anywhere() -> None:
+    assert engine_cores("w0", {"w0": "nobind", "w1": "1"}, [0, 1]) == ""
+    assert engine_cores("w0", {"w0": "4-7", "w1": "1"}, [0, 1]) == ""
+
+
+@given(st.frozensets(st.integers(0, 127), min_size=1))
+def test_cores_read_from_their_text_are_the_same(cores: frozenset[int]) -> None:
+    assert cores_of(cores_text(cores)) == cores

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from catenary.runtime.config import WorkerConfig
+from catenary.runtime.cores import cores_of, cores_text
 
 
 def cpu_bindings(workers: Sequence[WorkerConfig], cores: Sequence[int]) -> dict[str, str]:
@@ -16,7 +17,7 @@ def cpu_bindings(workers: Sequence[WorkerConfig], cores: Sequence[int]) -> dict[
     """
     chosen = {worker.id: worker.cpu_threads for worker in workers if worker.device == "cpu" and worker.cpu_threads}
     shared = [worker.id for worker in workers if worker.device == "cpu" and not worker.cpu_threads]
-    return chosen | {name: _ranges(part) for name, part in zip(shared, _split(cores, len(shared)), strict=True)}
+    return chosen | {name: cores_text(part) for name, part in zip(shared, _split(cores, len(shared)), strict=True)}
 
 
 def _split(cores: Sequence[int], num_parts: int) -> list[list[int]]:
@@ -27,11 +28,12 @@ def _split(cores: Sequence[int], num_parts: int) -> list[list[int]]:
     return [ordered[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def _ranges(cores: Sequence[int]) -> str:
-    runs: list[list[int]] = []
-    for core in cores:
-        if runs and core == runs[-1][-1] + 1:
-            runs[-1].append(core)
-        else:
-            runs.append([core])
-    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+def engine_cores(worker_id: str, bindings: Mapping[str, str], cores: Sequence[int]) -> str:
+    """Where the processes of a worker's engines run: on its own cores, and those that no engine computes on.
+
+    vLLM's engine process polls for the end of each step, and gives its core up only to processes of its own session:
+    on the core of another worker's engine it takes a third of it. Empty: anywhere.
+    """
+    own = cores_of(bindings[worker_id])
+    spare = set(cores).difference(*map(cores_of, bindings.values()))
+    return cores_text(own | spare) if own <= set(cores) and own else ""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catenary.runtime.config import WorkerConfig
+from catenary.runtime.cores import ENGINE_CORES_VARIABLE
 from catenary.runtime.guard import Guard
 from catenary.runtime.process import Command
 from catenary.runtime.scope import Scope
-from catenary_provisioner.cluster.cores import cpu_bindings
+from catenary_provisioner.cluster.cores import cpu_bindings, engine_cores
 from catenary_provisioner.cluster.port import Notify, RunningWorker
 from catenary_provisioner.cluster.worker_process import WorkerProcess
 
@@ -77,7 +78,10 @@ class LocalCluster:
         if self._settings.config_path is not None:
             arguments += ["--config", str(self._settings.config_path)]
         if worker.device == "cpu":
-            environment = {CPU_BINDING_VARIABLE: self._bindings[worker_id]}
+            environment = {
+                CPU_BINDING_VARIABLE: self._bindings[worker_id],
+                ENGINE_CORES_VARIABLE: engine_cores(worker_id, self._bindings, usable_cores()),
+            }
         else:
             environment = {self._settings.device_variable: worker.device}
         log = Path(self._settings.log_dir) / f"{worker_id}.out" if self._settings.log_dir else None
