@@ -122,6 +122,18 @@ async def test_a_refused_request_does_not_speak_against_its_gateway(gateway: Fak
         assert [len(each.sent(pb.SubmitWorkflowRequest)) for each in (gateway, second)] == [2, 1]
 
 
+async def test_a_run_that_nobody_has_taken_over_yet_does_not_speak_against_the_gateway_that_says_so(
+    gateway: FakeGateway,
+) -> None:
+    """The other one broke, and is asked last in each round; this one will have the run in a moment."""
+    lost = Break(grpc.StatusCode.UNAVAILABLE, "OWNER_LOST")
+    with serving(FakeGateway()) as second:
+        gateway.scripts, second.scripts = [[*good_run()[:2], Break()], [Break()]], [[lost], [lost], good_run()[2:]]
+        async with Client([gateway.address, second.address], reattach=QUICK) as client:
+            assert (await client.run(SPEC)).succeeded
+        assert (len(gateway.sent(pb.WatchRunRequest)), len(second.sent(pb.WatchRunRequest))) == (1, 3)
+
+
 async def test_no_gateway_at_all_names_the_addresses() -> None:
     dead = dead_address()
     async with Client(dead) as client:

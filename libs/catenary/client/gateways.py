@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -17,6 +17,8 @@ from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
 
 Response = TypeVar("Response")
 REST_S = 5.0
+READER_TOO_SLOW, OWNER_LOST = "READER_TOO_SLOW", "OWNER_LOST"
+_OF_THE_RUN = frozenset({READER_TOO_SLOW, OWNER_LOST})
 
 
 class Gateways:
@@ -31,19 +33,21 @@ class Gateways:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._stubs: dict[str, Any] = {}
 
-    @property
-    def preferred(self) -> str:
-        """Whose turn it is."""
-        return next((address for address in self._turns if not self._rests(address)), self._turns[0])
+    def preferred(self, tried: Collection[str] = ()) -> str:
+        """Whose turn it is of those not yet ``tried``; of all once each has been."""
+        left = [address for address in self._turns if address not in tried] or list(self._turns)
+        return next((address for address in left if not self._rests(address)), left[0])
 
-    def take_turn(self) -> str:
+    def take_turn(self, tried: Collection[str] = ()) -> str:
         """The gateway for a new stream; the next one goes to another."""
-        address = self.preferred
+        address = self.preferred(tried)
         self._to_the_end(address)
         return address
 
-    def failed(self, address: str) -> None:
-        self._failed_at[address] = time.monotonic()
+    def failed(self, address: str, reason: str) -> None:
+        """The gateway cannot serve just now, unless the ``reason`` is the run's alone."""
+        if reason not in _OF_THE_RUN:
+            self._failed_at[address] = time.monotonic()
         self._to_the_end(address)
 
     def _rests(self, address: str) -> bool:
@@ -66,15 +70,17 @@ class Gateways:
             CatenaryError: refused, or no gateway answered.
         """
         error: CatenaryError | None = None
+        tried: set[str] = set()
         for _ in self.addresses:
-            address = self.preferred
+            address = self.preferred(tried)
+            tried.add(address)
             try:
                 return await method(self.stub(address))(request, timeout=timeout_s)
             except grpc.aio.AioRpcError as failure:
                 error = self.translate(failure)
                 if error.code is not grpc.StatusCode.UNAVAILABLE:
                     raise error from failure
-                self.failed(address)
+                self.failed(address, error.reason)
         assert error is not None
         raise error
 

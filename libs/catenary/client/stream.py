@@ -12,11 +12,10 @@ import grpc
 import grpc.aio
 
 from catenary.client.errors import CatenaryError
-from catenary.client.gateways import Gateways
+from catenary.client.gateways import READER_TOO_SLOW, Gateways
 from catenary.v1 import gateway_service_pb2 as gateway_pb2
 from catenary.v1 import run_pb2
 
-_READER_TOO_SLOW = "READER_TOO_SLOW"
 _TRANSPORT = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -29,7 +28,8 @@ _TRANSPORT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Reattach:
-    """How often a broken stream is taken up again without an event in between, and how long apart (seconds)."""
+    """How often a broken stream is taken up again at each gateway without an event in between, and how long apart
+    (seconds): the gateways are tried one after the other, then there is a pause."""
 
     attempts: int = 12
     first_s: float = 0.05
@@ -66,6 +66,7 @@ class EventStream:
         self._call: Any = None
         self._arrived: deque[run_pb2.RunEvent] = deque()
         self._receiving: asyncio.Future[Any] | None = None
+        self._tried: set[str] = set()
         self._failures = 0
         self.begun = False
 
@@ -110,7 +111,8 @@ class EventStream:
                 self._receiving = None
 
     def _open(self) -> None:
-        self._address = self._gateways.take_turn()
+        self._address = self._gateways.take_turn(self._tried)
+        self._tried.add(self._address)
         stub = self._gateways.stub(self._address)
         if self._submit is not None and not self.begun:
             self._call = stub.SubmitWorkflow(self._submit)
@@ -125,6 +127,7 @@ class EventStream:
         if 0 < event.sequence <= self.sequence:
             return False
         self._failures = 0
+        self._tried.clear()
         self.sequence = max(self.sequence, event.sequence)
         return True
 
@@ -132,16 +135,18 @@ class EventStream:
         """Prepare another try, or raise where there is none left."""
         self._call = None
         error = self._gateways.translate(failure) if failure is not None else self._ended_early()
-        passing = error.code is grpc.StatusCode.UNAVAILABLE or error.reason == _READER_TOO_SLOW
+        passing = error.code is grpc.StatusCode.UNAVAILABLE or error.reason == READER_TOO_SLOW
         passing = passing or (error.code in _TRANSPORT and not error.reason)
-        attempts = self._reattach.attempts if self.begun else len(self._gateways.addresses)
+        rounds = self._reattach.attempts if self.begun else 1
+        num_gateways = len(self._gateways.addresses)
         self._failures += 1
-        if passing and error.reason != _READER_TOO_SLOW:
-            self._gateways.failed(self._address)
-        if not passing or self._failures >= attempts:
+        if passing:
+            self._gateways.failed(self._address, error.reason)
+        if not passing or self._failures >= rounds * num_gateways:
             raise error from failure
-        if self.begun or self._failures % len(self._gateways.addresses) == 0:
-            await asyncio.sleep(self._reattach.pause_s(self._failures - 1))
+        if self._failures % num_gateways == 0:
+            self._tried.clear()
+            await asyncio.sleep(self._reattach.pause_s(self._failures // num_gateways - 1))
 
     def _ended_early(self) -> CatenaryError:
         return CatenaryError(
