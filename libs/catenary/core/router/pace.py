@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from catenary.model.dispatch import NEVER, QueuedCall
 from catenary.model.profile import EngineProfile
 from catenary.policy.ordering.standing import Standing
@@ -37,6 +39,10 @@ class Pace:
     def step_s(self, num_running: int) -> float:
         """From token to token beside so many calls."""
         return loaded_step_s(self.profile, num_running, self.traffic)
+
+    def step_alone_s(self, num_running: int) -> float:
+        """The same with the accelerator alone."""
+        return loaded_step_s(self.profile, num_running, replace(self.traffic, interference=1.0))
 
     def claim(self, call: QueuedCall, key: float, margin: float) -> Claim:
         """What a waiting call asks of the pool; ``margin``: as ``Claim.of`` takes it."""

@@ -9,12 +9,11 @@ from catenary.core.router.absences import Absences, back_in_s
 from catenary.core.router.pace import Pace
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
+from catenary.core.router.tempo import Tempo
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, Worker
 from catenary.policy.prediction import remaining_tokens
-
-SHARING_SMOOTHING = 0.2
 
 
 class Pool:
@@ -35,6 +34,7 @@ class Pool:
         self._promised: deque[Resident] = deque()  # by expiry
         self.num_placed = 0
         self.num_late = 0
+        self._tempos: dict[str, Tempo] = {}
         self._num_changes = 0
         self._held: tuple[str, int, float] = ("", 0, 0.0)
 
@@ -89,12 +89,12 @@ class Pool:
 
     def share(self, worker_id: str, num_busy_beside: int) -> None:
         """The replica takes calls and so many other engines are busy on its accelerator: what that costs by the
-        profile, smoothed."""
-        pace, load = self.pace, self.replicas[worker_id]
-        slowness = 1.0 + pace.profile.sharing_loss * num_busy_beside
-        if load.slowness == slowness == pace.traffic.interference:
+        profile and by the tokens seen."""
+        pace, load, tempo = self.pace, self.replicas[worker_id], self._tempos[worker_id]
+        tempo.share(1.0 + pace.profile.sharing_loss * num_busy_beside)
+        if load.slowness == tempo.slowness == pace.traffic.interference:
             return
-        load.slowness += SHARING_SMOOTHING * (slowness - load.slowness)
+        load.slowness = tempo.slowness
         mean = sum(replica.slowness for replica in self.replicas.values()) / len(self.replicas)
         pace.traffic = replace(pace.traffic, interference=mean)
 
@@ -110,6 +110,7 @@ class Pool:
             gone = self._leave(worker.worker_id)
             load = ReplicaLoad(worker.worker_id, worker.address, self.model, replica.max_num_seqs, replica.lookahead)
             self.replicas[worker.worker_id] = load
+            self._tempos[worker.worker_id] = Tempo()
         else:
             gone = []
             load.max_num_seqs, load.lookahead = replica.max_num_seqs, replica.lookahead
@@ -221,6 +222,7 @@ class Pool:
         return load
 
     def _leave(self, worker_id: str) -> list[Resident]:
+        self._tempos.pop(worker_id, None)
         loads = (self.replicas.pop(worker_id, None), self.resting.pop(worker_id, None))
         return [
             gone
@@ -235,6 +237,9 @@ class Pool:
         foreign = (c for c in replica.calls if c.router_epoch < self.settings.epoch and c.call_id not in load.residents)
         load.num_foreign = sum(1 for _ in foreign)
         step = self.pace.step_s(max(1, len(load.residents)))
+        if replica.takes_calls:
+            step_alone_s = self.pace.step_alone_s(max(1, replica.num_running))
+            self._tempos[load.worker_id].follow(load.residents.values(), held, step_alone_s, now)
         gone = []
         for call_id, resident in list(load.residents.items()):
             seen = held.get(call_id)
