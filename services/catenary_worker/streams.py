@@ -1,7 +1,8 @@
-"""What goes back to a gateway: deltas and ends, gathered into one message per few milliseconds."""
+"""What goes back to a gateway: ends and first deltas at once, other deltas gathered."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from catenary.runtime.bell import Bell, delta_gap_s
@@ -13,8 +14,8 @@ MAX_WAITING_DELTAS = 100_000
 class GatewayStream:
     """The outgoing half of one Generate stream: an async iterator of messages, one reader.
 
-    The first delta of a call, the first one after a pause and every end leave in their loop turn. Deltas of a call that
-    wait together are one, and the more calls there are, the longer the others wait for each other.
+    The first delta of a call and every end, with what waits of that call, leave in their loop turn. Other deltas wait
+    for each other, the longer the more calls there are, whatever leaves meanwhile; those of one call become one.
     A reader so slow that ``MAX_WAITING_DELTAS`` deltas wait ends the stream; its calls are then aborted.
     """
 
@@ -22,66 +23,82 @@ class GatewayStream:
         self.stream_id = stream_id
         self.gateway_id = ""
         self.overrun = False
+        self.num_calls = 0
         self._last_call_ends_it = False
         self._closed = False
-        self._pending = pb.GenerateResponse()
-        self._num_pending = 0
-        self._latest: dict[str, pb.CallDelta] = {}
-        self._num_calls = 0
-        self._bell = Bell(delta_gap_s(0))
-
-    @property
-    def num_calls(self) -> int:
-        return self._num_calls
-
-    @num_calls.setter
-    def num_calls(self, count: int) -> None:
-        self._num_calls = count
-        self._bell.gap_s = delta_gap_s(count)
+        self._urgent = pb.GenerateResponse()
+        self._patient: dict[tuple[str, int], pb.CallDelta] = {}
+        self._num_waiting = 0
+        self._patient_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._bell = Bell()
 
     def delta(
         self, call_id: str, attempt: int, offset: int, token_ids: Sequence[int], text: str, is_first: bool = False
     ) -> None:
-        if self._num_pending >= MAX_WAITING_DELTAS:
+        if self._num_waiting >= MAX_WAITING_DELTAS:
             self.overrun = True
             self.close()
             return
-        self._num_pending += 1
-        latest = self._latest.get(call_id)
-        if latest is not None and latest.attempt == attempt:
-            latest.token_ids.extend(token_ids)
-            latest.text += text
+        self._num_waiting += 1
+        earlier = self._patient.get((call_id, attempt))
+        if earlier is not None:
+            earlier.token_ids.extend(token_ids)
+            earlier.text += text
             return
-        self._latest[call_id] = self._pending.deltas.add(
-            call_id=call_id, attempt=attempt, offset=offset, token_ids=token_ids, text=text
-        )
-        self._bell.ring(urgent=is_first)
+        delta = pb.CallDelta(call_id=call_id, attempt=attempt, offset=offset, token_ids=token_ids, text=text)
+        if is_first:
+            self._urgent.deltas.append(delta)
+            self._bell.ring()
+            return
+        self._patient[call_id, attempt] = delta
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(self._patient_until, self._release)
 
     def end(self, message: pb.CallEnd) -> None:
-        self._pending.ends.append(message)
-        self._num_pending += 1
-        self._bell.ring(urgent=True)
+        last = self._patient.pop((message.call_id, message.attempt), None)
+        if last is not None:
+            self._urgent.deltas.append(last)
+        self._urgent.ends.append(message)
+        self._bell.ring()
 
     def end_with_last_call(self) -> None:
         """The gateway sends nothing more: the stream ends when it has no call left."""
         self._last_call_ends_it = True
-        self._bell.ring(urgent=True)
+        self._bell.ring()
 
     def close(self) -> None:
         self._closed = True
-        self._bell.ring(urgent=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._bell.ring()
 
     def __aiter__(self) -> GatewayStream:
         return self
 
     async def __anext__(self) -> pb.GenerateResponse:
         while True:
-            if not self._num_pending and (self._closed or (self._last_call_ends_it and not self.num_calls)):
-                raise StopAsyncIteration
-            if not (self._closed and self._num_pending):
-                await self._bell.wait()
-            if self._num_pending:
+            ends = self._closed or (self._last_call_ends_it and not self.num_calls)
+            if self._patient and (ends or asyncio.get_running_loop().time() >= self._patient_until):
+                self._add_patient()
+            if self._urgent.deltas or self._urgent.ends:
                 break
-        message, self._pending, self._num_pending = self._pending, pb.GenerateResponse(), 0
-        self._latest.clear()
+            if ends:
+                raise StopAsyncIteration
+            await self._bell.wait()
+        message, self._urgent = self._urgent, pb.GenerateResponse()
+        self._num_waiting = len(self._patient)
         return message
+
+    def _release(self) -> None:
+        self._timer = None
+        self._patient_until = 0.0
+        self._bell.ring()
+
+    def _add_patient(self) -> None:
+        self._urgent.deltas.extend(self._patient.values())
+        self._patient.clear()
+        self._patient_until = asyncio.get_running_loop().time() + delta_gap_s(self.num_calls)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -54,7 +54,7 @@ async def test_a_closed_outbox_gives_the_rest_at_once() -> None:
 
 async def test_deltas_of_a_call_that_wait_together_are_one_and_its_end_does_not_wait() -> None:
     stream = GatewayStream(1)
-    stream.num_calls = 1
+    stream.num_calls = 100
     stream.delta("run/call", 1, 0, [1], "a ")
     first = await anext(stream)
     stream.delta("run/call", 1, 1, [2], "b ")
@@ -64,10 +64,35 @@ async def test_deltas_of_a_call_that_wait_together_are_one_and_its_end_does_not_
     second = await anext(stream)
     assert [(d.call_id, d.offset, list(d.token_ids), d.text) for d in first.deltas] == [("run/call", 0, [1], "a ")]
     assert [(d.call_id, d.offset, list(d.token_ids), d.text) for d in second.deltas] == [
-        ("run/call", 1, [2, 3, 4], "b c d "),
-        ("run/other", 0, [9], "x "),
+        ("run/call", 1, [2, 3, 4], "b c d ")
     ]
     assert [end.call_id for end in second.ends] == ["run/call"]
+    assert [delta.call_id for delta in (await anext(stream)).deltas] == ["run/other"]
+
+
+async def test_a_delta_leaves_in_time_after_another_one_left_with_its_end() -> None:
+    stream = GatewayStream(1)
+    stream.num_calls = 100
+    stream.delta("run/call", 1, 0, [1], "a ")
+    await anext(stream)
+    stream.delta("run/call", 1, 1, [2], "b ")
+    stream.end(pb.CallEnd(call_id="run/call", attempt=1))
+    assert len((await anext(stream)).ends) == 1
+    await asyncio.sleep(0.06)
+    stream.delta("run/other", 1, 0, [9], "x ")
+    async with asyncio.timeout(1):
+        assert [delta.call_id for delta in (await anext(stream)).deltas] == ["run/other"]
+
+
+async def test_what_waits_leaves_with_the_end_of_its_stream() -> None:
+    stream = GatewayStream(1)
+    stream.num_calls = 100
+    for offset in range(2):
+        stream.delta("run/call", 1, offset, [offset], "a ")
+        if not offset:
+            await anext(stream)
+    stream.close()
+    assert [[delta.offset for delta in message.deltas] async for message in stream] == [[1]]
 
 
 async def test_deltas_of_another_attempt_stay_apart() -> None:
@@ -81,18 +106,21 @@ async def test_deltas_of_another_attempt_stay_apart() -> None:
 async def test_the_more_calls_a_stream_has_the_longer_their_deltas_wait_and_first_ones_never() -> None:
     stream = GatewayStream(1)
     stream.num_calls = 116
-    stream.delta("a", 1, 0, [1], "a", is_first=True)
+    stream.delta("a", 1, 0, [1], "a")
     await anext(stream)
     began = asyncio.get_running_loop().time()
     stream.delta("a", 1, 1, [2], "b")
     stream.delta("a", 1, 2, [3], "c")
     (delta,) = (await anext(stream)).deltas
     assert list(delta.token_ids) == [2, 3]
-    assert asyncio.get_running_loop().time() - began >= 0.018
+    assert asyncio.get_running_loop().time() - began >= 0.045
     stream.delta("a", 1, 3, [4], "d")
     stream.delta("b", 1, 0, [5], "e", is_first=True)
     async with asyncio.timeout(0.015):
-        assert len((await anext(stream)).deltas) == 2
+        (first,) = (await anext(stream)).deltas
+    assert first.call_id == "b"
+    (waited,) = (await anext(stream)).deltas
+    assert waited.call_id == "a"
 
 
 def test_the_more_calls_the_longer_their_deltas_wait_for_each_other() -> None:
