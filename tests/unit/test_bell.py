@@ -78,10 +78,11 @@ async def test_a_delta_leaves_in_time_after_another_one_left_with_its_end() -> N
     stream.delta("run/call", 1, 1, [2], "b ")
     stream.end(pb.CallEnd(call_id="run/call", attempt=1))
     assert len((await anext(stream)).ends) == 1
+    reader = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0.06)
     stream.delta("run/other", 1, 0, [9], "x ")
     async with asyncio.timeout(1):
-        assert [delta.call_id for delta in (await anext(stream)).deltas] == ["run/other"]
+        assert [delta.call_id for delta in (await reader).deltas] == ["run/other"]
 
 
 async def test_what_waits_leaves_with_the_end_of_its_stream() -> None:
