@@ -27,7 +27,7 @@ from catenary.model.lengths import LengthEstimate
 from catenary.model.outcome import Outcome
 from catenary.model.plan import WantedWorker, WorkerPhase
 from catenary.model.profile import EngineProfile
-from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
+from catenary.model.worker import DROPPED, Replica, ReplicaState, ResidentCall, Worker
 from catenary.policy.admission import AdmissionContext, feasible
 from catenary.policy.provisioning.context import PlanContext, PlanSettings
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
@@ -68,6 +68,15 @@ def test_gateways_hear_that_a_replica_wakes_and_when_it_takes_calls() -> None:
     core.handle(seen(ReplicaState.ASLEEP, 2, ready_in_s=0.3), 0.0)
     [state] = core.pool_states(0.0)
     assert (state.num_asleep, state.num_starting, state.ready_in_s) == (0, 1, 0.3)
+
+
+def test_a_replica_whose_weights_were_dropped_takes_calls_when_they_have_been_read_again() -> None:
+    core = RouterCore(RouterSettings(wakes=True), {"m": replace(PROFILE, reload_s=3.0, prefetch_s=6.0)})
+    snapshot = seen(ReplicaState.ASLEEP, 1)
+    dropped = replace(snapshot.worker.replicas[0], sleep_level=DROPPED, weights_cold=True)
+    core.handle(replace(snapshot, worker=replace(snapshot.worker, replicas=(dropped,))), 0.0)
+    [state] = core.pool_states(0.0)
+    assert state.ready_in_s == PROFILE.sleep_s + 3.0 + 6.0
 
 
 def test_nobody_waits_for_a_sleeping_replica_that_nobody_wakes() -> None:

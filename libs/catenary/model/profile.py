@@ -65,6 +65,12 @@ class EngineProfile:
         """Until an engine whose weights were dropped takes calls; where that was not measured, as long as a start."""
         return self.reload_s or max(self.start_s, self.wake_s)
 
+    def wakes_in_s(self, dropped: bool, cold: bool) -> float:
+        """From sleep to the first call. ``dropped``: the weights have to be read again; ``cold``: from disk."""
+        if not dropped:
+            return self.wake_s
+        return self.dropped_wake_s + (self.prefetch_s if cold else 0.0)
+
     @property
     def awake_bytes(self) -> int:
         """What the engine takes of its accelerator's memory while it is awake; 0: unknown."""

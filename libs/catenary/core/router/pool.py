@@ -12,7 +12,7 @@ from catenary.core.router.settings import RouterSettings
 from catenary.core.router.tempo import Tempo
 from catenary.model.dispatch import NEVER, PoolState, QueuedCall, ReplicaLoad, Resident
 from catenary.model.profile import EngineProfile
-from catenary.model.worker import Replica, ReplicaState, Worker
+from catenary.model.worker import DROPPED, Replica, ReplicaState, Worker
 from catenary.policy.prediction import remaining_tokens
 
 
@@ -28,7 +28,7 @@ class Pool:
         self.replicas: dict[str, ReplicaLoad] = {}
         self.starting: dict[str, Replica] = {}
         self.resting: dict[str, ReplicaLoad] = {}  # with the calls that they keep while they drain or sleep
-        self.asleep: set[str] = set()
+        self.asleep: dict[str, Replica] = {}
         self.away = Absences(settings.return_grace_s)
         self.placed: dict[str, ReplicaLoad] = {}
         self._promised: deque[Resident] = deque()  # by expiry
@@ -101,7 +101,7 @@ class Pool:
     def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""
         self.starting.pop(worker.worker_id, None)
-        self.asleep.discard(worker.worker_id)
+        self.asleep.pop(worker.worker_id, None)
         self._note_absence(worker.worker_id, replica, now)
         if not replica.takes_calls:
             return self._resting(worker.worker_id, replica, now)
@@ -134,7 +134,7 @@ class Pool:
 
     def _remove(self, worker_id: str) -> list[Resident]:
         self.starting.pop(worker_id, None)
-        self.asleep.discard(worker_id)
+        self.asleep.pop(worker_id, None)
         return self._leave(worker_id)
 
     def expired(self, now: float) -> list[Resident]:
@@ -154,7 +154,11 @@ class Pool:
         starts += [back_in_s(self.pace.profile.start_s, now - since) for since in away.values()]
         can_wake = len(self.asleep) if self.settings.wakes else 0
         if can_wake and not starts and not self.replicas:
-            starts = [self.pace.profile.sleep_s + self.pace.profile.wake_s]
+            profile = self.pace.profile
+            starts = [
+                profile.sleep_s + profile.wakes_in_s(replica.sleep_level == DROPPED, replica.weights_cold)
+                for replica in self.asleep.values()
+            ]
         return PoolState(
             model=self.model,
             num_replicas=len(self.replicas),
@@ -199,7 +203,7 @@ class Pool:
         """The replica takes no calls; those that it shows while it drains or sleeps stay placed there."""
         waking = replica.state is ReplicaState.ASLEEP and replica.ready_in_s > 0
         if replica.state is ReplicaState.ASLEEP and not waking:
-            self.asleep.add(worker_id)
+            self.asleep[worker_id] = replica
         if (
             waking
             or replica.state is ReplicaState.LOADING
