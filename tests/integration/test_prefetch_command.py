@@ -94,6 +94,7 @@ async def test_cold_weights_are_read_by_the_worker_and_a_read_does_not_hold_up_t
             await until_said(told, "own: m not prefetched")
             await snapshot_where(stub, lambda snapshot: not any(r.weights_cold for r in snapshot.replicas))
             await until_said(core, "own: weights of m read")
+            await asyncio.gather(first.stop(), second.stop())
             await stub.WakeModel(pb.WakeModelRequest(model="m"))
             await stub.SleepModel(pb.SleepModelRequest(model="m", level=2))
             third, late = provisioner(worker.address)
@@ -101,4 +102,3 @@ async def test_cold_weights_are_read_by_the_worker_and_a_read_does_not_hold_up_t
             await until_said(late, "own prefetches m")
             async with asyncio.timeout(1.0):
                 await third.stop()
-        await asyncio.gather(first.stop(), second.stop())
