@@ -74,7 +74,7 @@ def test_calls_that_should_have_begun_are_told_together() -> None:
 def test_a_dear_run_with_time_is_crowded_out_by_runs_that_are_expected() -> None:
     demand = Demand(1.0, expect_s=4.0)
     for number in range(8):
-        demand.follow(f"cheap-{number}", 3.0 + number / 2, [call(0.6)], number / 2)
+        demand.follow(f"cheap-{number}", 3.0 + number / 2, [call(0.7)], number / 2)
         demand.arrived(f"cheap-{number}", number / 2)
         demand.placed(f"cheap-{number}", "m")
     demand.follow("dear", 9.0, [call(2.0)], 4.0)
@@ -95,7 +95,7 @@ def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
 def test_however_many_runs_a_gateway_tells_of_few_claims_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     weighed: list[Sequence[Claim]] = []
 
-    def room(own: Sequence[Claim], others: Sequence[Claim], num_replicas: int, now: float) -> bool:
+    def room(own: Sequence[Claim], others: Sequence[Claim], num_replicas: int, now: float, *, spare: bool) -> bool:
         weighed.append(others)
         return True
 

@@ -20,6 +20,8 @@ from catenary.policy.span import ZERO, Span, then
 MAX_PEER_CLAIMS = 64
 CALM = 0.9
 """Share of what a pool's engines can do within the horizon; where less is expected nobody is crowded out."""
+OVERLOAD = 1.1
+"""Where more than this share is expected nobody is spared for a chance: whoever is kept delays those still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,11 @@ class Demand:
         """
         for model, own, pool in self._contended(run_id, pools):
             expected, of_peers = self.expected.claims(model, now), self._of_peers(model, now)
-            asked_s = sum(claim.work_s for claim in chain(expected, of_peers))
-            if asked_s < CALM * pool.num_replicas * self.expected.horizon_s:
+            asked = self._asked([*expected, *of_peers], pool)
+            if asked < CALM:
                 continue
-            kept = keep([*own, *expected, *self._of_others(run_id, model), *of_peers], pool.num_replicas, now)
+            claims = [*own, *expected, *self._of_others(run_id, model), *of_peers]
+            kept = keep(claims, pool.num_replicas, now, spare=asked < OVERLOAD)
             if sum(claim.name == run_id for claim in kept) < len(own):
                 return model
         return None
@@ -116,10 +119,18 @@ class Demand:
     def turned_away(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
         """The first pool that has no room for this run, which is not admitted yet; None: all have."""
         for model, own, pool in self._contended(run_id, pools):
-            others = self._of_others(run_id, model) + self._of_peers(model, now)
-            if not has_room(own, others, pool.num_replicas, now):
+            of_peers = self._of_peers(model, now)
+            others = self._of_others(run_id, model) + of_peers
+            asked = self._asked([*self.expected.claims(model, now), *of_peers], pool)
+            if not has_room(own, others, pool.num_replicas, now, spare=asked < OVERLOAD):
                 return model
         return None
+
+    def _asked(self, claims: Sequence[Claim], pool: PoolState) -> float:
+        """Share of what the pool's engines can do within the horizon."""
+        asked_s = math.fsum(claim.work_s for claim in claims)
+        can_do_s = pool.num_replicas * self.expected.horizon_s
+        return asked_s / can_do_s if can_do_s > 0 else math.inf
 
     def deferrable(self, model: str, deadline: float, now: float) -> float:
         """The share of the work that waits for ``model`` which need not begin before ``deadline``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -90,6 +91,8 @@ class RouterCore:
         if pool.num_queued >= self.settings.queue_limit and call.call_id not in self._model_of:
             bound = self.settings.queue_limit
             return [Reject(call, Outcome.REJECTED_CAPACITY, f"queue of {call.model} holds its bound of {bound} calls")]
+        if call.call_id not in self._model_of:
+            pool.arrivals.asked(pool.pace.work_s(call), now)
         self._model_of[call.call_id] = call.model
         self._enqueue(pool, call)
         return self._schedule(pool, now)
@@ -221,8 +224,10 @@ class RouterCore:
         held = pool.is_held(first, now)
         if len(pool.queue) <= free_places and not held:
             return first
-        claims = pool.queue.claims()
-        kept = keep(claims, len(pool.replicas), now) if len(claims) > free_places else claims
+        kept = claims = pool.queue.claims()
+        if len(claims) > free_places:
+            asked = pool.arrivals.engines(now, math.fsum(claim.work_s for claim in claims))
+            kept = keep(claims, len(pool.replicas), now, spare=asked < len(pool.replicas))
         if held or len(kept) < len(claims):
             kept.sort(key=lambda claim: (claim.standing.over_share, claim.key))
             return pool.queue.get(kept[0].name) if kept else first

@@ -44,9 +44,13 @@ class Pace:
         """The same with the accelerator alone."""
         return loaded_step_s(self.profile, num_running, replace(self.traffic, interference=1.0))
 
+    def work_s(self, call: QueuedCall) -> float:
+        """What a call asks of one engine."""
+        return engine_work_s(self.profile, call.prompt_tokens, call.output.mean) * self.traffic.interference
+
     def claim(self, call: QueuedCall, key: float, margin: float) -> Claim:
         """What a waiting call asks of the pool; ``margin``: as ``Claim.of`` takes it."""
-        work_s = engine_work_s(self.profile, call.prompt_tokens, call.output.mean) * self.traffic.interference
+        work_s = self.work_s(call)
         standing = Standing(call.over_share, call.error_budget)
         if call.latest_finish == NEVER:
             return Claim(call.call_id, ZERO, NEVER, NEVER, work_s, key, standing)

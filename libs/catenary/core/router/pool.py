@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import replace
 
 from catenary.core.router.absences import Absences, back_in_s
+from catenary.core.router.arrivals import Arrivals
 from catenary.core.router.pace import Pace
 from catenary.core.router.queue import CallQueue
 from catenary.core.router.settings import RouterSettings
@@ -29,6 +30,7 @@ class Pool:
         self.starting: dict[str, Replica] = {}
         self.resting: dict[str, ReplicaLoad] = {}  # with the calls that they keep while they drain or sleep
         self.asleep: dict[str, Replica] = {}
+        self.arrivals = Arrivals()
         self.away = Absences(settings.return_grace_s)
         self.placed: dict[str, ReplicaLoad] = {}
         self._promised: deque[Resident] = deque()  # by expiry
