@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from trace_collector import TraceCollector
@@ -23,7 +24,9 @@ async def test_a_run_is_one_trace_through_gateway_router_and_worker(tmp_path: Pa
         request.run_id = "traced"
         await events_of(stub, request)
         run = (await stub.GetRun(pb.GetRunRequest(run_id="traced"))).run
-        spans = await collector.wait_for(run.trace_id, {"run chain", "chat fast", "route", "generate fast"})
+        spans = await collector.wait_for(
+            run.trace_id, Counter({"run chain": 1, "chat fast": 2, "route": 2, "generate fast": 2})
+        )
     await collector.stop()
     by_id = {span.span_id: span for _, span in spans}
     names = [span.name for _, span in spans]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import grpc
@@ -43,10 +44,10 @@ class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
     def of_trace(self, trace_id: str) -> list[tuple[str, Span]]:
         return [(service, span) for service, span in self.spans if span.trace_id.hex() == trace_id]
 
-    async def wait_for(self, trace_id: str, names: set[str], timeout_s: float = 15.0) -> list[tuple[str, Span]]:
-        """The spans of a trace, once there is one of each of these names."""
+    async def wait_for(self, trace_id: str, names: Counter[str], timeout_s: float = 15.0) -> list[tuple[str, Span]]:
+        """The spans of a trace, once there are as many of each of these names."""
         async with asyncio.timeout(timeout_s):
-            while not names <= {span.name for _, span in self.of_trace(trace_id)}:
+            while not names <= Counter(span.name for _, span in self.of_trace(trace_id)):
                 self._arrived.clear()
                 await self._arrived.wait()
         return self.of_trace(trace_id)
