@@ -23,7 +23,8 @@ _GENERATION_OF_A_FRESH_ENGINE = 2  # LOADING, then AWAKE
 @dataclass(frozen=True, slots=True)
 class SleepTimes:
     """Seconds at level 1; ``first_s`` is 0 where the engine had slept before. ``reload_s``: a wake after level 2 with
-    the weights in the page cache; ``prefetch_s``: reading them from disk into it. All zero: it cannot sleep."""
+    the weights in the page cache; ``prefetch_s``: reading them from disk into it; both 0 where no file has weights to
+    read, as with dummy ones. All zero: it cannot sleep."""
 
     first_s: float = 0.0
     again_s: float = 0.0
@@ -53,11 +54,11 @@ async def measure_sleep(replica: ReservedReplica, generation: int) -> SleepTimes
         again_s, wake_s = await _sleep_s(stub, model), await _wake_s(stub, model)
         await _sleep_s(stub, model, DROPPED)
         prefetch_s = await _prefetch_s(stub, model)
-        reload_s = await _wake_s(stub, model)
+        woken_s = await _wake_s(stub, model)
     except grpc.RpcError as error:
         raise _failed(model, error) from error
     first_s = first_s if generation <= _GENERATION_OF_A_FRESH_ENGINE else 0.0
-    return SleepTimes(first_s, again_s, wake_s, reload_s, prefetch_s)
+    return SleepTimes(first_s, again_s, wake_s, woken_s if prefetch_s else 0.0, prefetch_s)
 
 
 async def _sleep_s(stub: WorkerServiceStub, model: str, level: int = IN_HOST) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from catenary.core.worker.events import EngineFacts, EngineStats
+from catenary.model.worker import DROPPED
 from catenary.runtime.clock import now
 from catenary.runtime.cores import ENGINE_CORES_VARIABLE, cores_of
 from catenary.runtime.model_cache import HeldModel
@@ -29,7 +30,6 @@ from catenary_worker.weights import weights_bytes
 _LIVENESS_S = 0.25
 _KILL_AFTER_S = 10.0
 _GIVE_UP_AFTER_S = 2.0
-_DROPS_WEIGHTS = 2
 _DUMMY = "dummy"
 
 
@@ -90,7 +90,7 @@ class VllmEngine:
             await self._llm.sleep(level, mode="keep" if freeze else "abort")
         except Exception as error:  # whatever the engine process raised
             raise EngineError(f"vLLM did not sleep: {type(error).__name__}: {error}") from error
-        self._weights_dropped = level >= _DROPS_WEIGHTS
+        self._weights_dropped = level >= DROPPED
 
     async def wake(self) -> None:
         try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+import pytest_asyncio
+from trace_collector import TraceCollector
 from vllm_worker import CACHE, SOURCE, START_TIMEOUT_S, config, gone, tree_of
 from worker_process import WorkerProcess, gateway_side, snapshot_where, worker_process
 
@@ -21,49 +20,29 @@ from catenary.v1 import worker_service_pb2 as pb
 from catenary.v1.worker_service_pb2_grpc import WorkerServiceStub
 from catenary.v1.workflow_pb2 import SamplingParams
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
 
 LONG = SamplingParams(max_tokens=400, min_tokens=400, ignore_eos=True)
 
 
-class SpanCollector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps (service name, span name, trace id, parent's span id) of every span, in threads of its own."""
-
-    def __init__(self) -> None:
-        self.spans: list[tuple[str, str, str, str]] = []
-        self.server = grpc.server(ThreadPoolExecutor(2))
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self.server)
-        self.endpoint = f"http://127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
-
-    def Export(
-        self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
-    ) -> trace_service_pb2.ExportTraceServiceResponse:
-        for resource in request.resource_spans:
-            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
-            for scope in resource.scope_spans:
-                for span in scope.spans:
-                    self.spans.append((service, span.name, span.trace_id.hex(), span.parent_span_id.hex()))
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[SpanCollector]:
-    spans = SpanCollector()
-    spans.server.start()
-    yield spans
-    spans.server.stop(None).wait()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def collector() -> AsyncIterator[TraceCollector]:
+    collector = TraceCollector()
+    await collector.start()
+    yield collector
+    await collector.stop()
 
 
 @pytest.fixture(scope="module")
 def shared(
-    store_url: str, collector: SpanCollector, tmp_path_factory: pytest.TempPathFactory
+    store_url: str, collector: TraceCollector, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
     folder = tmp_path_factory.mktemp("worker")
     with worker_process(config(store_url, collector.endpoint), folder) as process:
         yield process
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def worker(shared: WorkerProcess) -> WorkerProcess:
     async with channel(shared.address) as connection:
         await snapshot_where(WorkerServiceStub(connection), _is_at_rest, START_TIMEOUT_S)
@@ -76,7 +55,7 @@ def _is_at_rest(snapshot: pb.WorkerSnapshot) -> bool:
     return replica.state == pb.REPLICA_STATE_AWAKE and not replica.calls
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def stub(worker: WorkerProcess) -> AsyncIterator[WorkerServiceStub]:
     async with channel(worker.address) as connection:
         yield WorkerServiceStub(connection)
@@ -87,7 +66,7 @@ def tokenizer() -> Tokenizer:
     return load_tokenizer("m", ModelConfig(source=SOURCE), CACHE)
 
 
-def test_the_tokenizer_agrees_with_the_model_s_own(tokenizer: Tokenizer) -> None:
+async def test_the_tokenizer_agrees_with_the_model_s_own(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode("Hello world") == [19556, 905]
     assert tokenizer.encode_chat([("system", "Be brief."), ("user", "Hello")])[-4:] == [1, 520, 9531, 198]
 
@@ -224,16 +203,14 @@ async def test_a_repeated_prompt_is_found_in_the_prefix_cache(worker: WorkerProc
 
 
 async def test_the_engine_s_own_spans_join_the_trace_of_the_call(
-    worker: WorkerProcess, collector: SpanCollector
+    worker: WorkerProcess, collector: TraceCollector
 ) -> None:
     trace_id, parent = "ab" * 16, "cd" * 8
     async with gateway_side(worker.address) as gateway:
         sampling = SamplingParams(max_tokens=3)
         await (await gateway.start("r/a", sampling=sampling, traceparent=f"00-{trace_id}-{parent}-01")).ended(60)
-    async with asyncio.timeout(30):
-        while len(spans := [span for span in collector.spans if span[2] == trace_id]) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-    by_service = {service: (name, parent_id) for service, name, _, parent_id in spans}
+    spans = await collector.wait_for(trace_id, Counter(["generate m", "llm_request"]), timeout_s=30)
+    by_service = {service: (span.name, span.parent_span_id.hex()) for service, span in spans}
     assert by_service["catenary-worker"] == ("generate m", parent)
     assert by_service["vllm"][0] == "llm_request"
 

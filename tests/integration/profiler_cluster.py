@@ -74,7 +74,7 @@ class SmallWorker(WorkerServiceServicer):
 
     async def PrefetchModel(self, request: pb.PrefetchModelRequest, context: Context) -> pb.PrefetchModelResponse:
         self.cold_reads += request.cold
-        return pb.PrefetchModelResponse(bytes=1000, duration_s=0.5)
+        return pb.PrefetchModelResponse(bytes=self.replica.weights_bytes, duration_s=0.5)
 
     async def Generate(
         self, requests: AsyncIterator[pb.GenerateRequest], context: Context

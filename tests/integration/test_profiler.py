@@ -103,6 +103,15 @@ async def test_sleep_and_wake_are_timed_and_the_first_sleep_and_a_wake_without_w
     assert found.sharing_loss == 0, "no other engine is on its accelerator"
 
 
+async def test_reading_dummy_weights_again_is_not_measured(
+    profiler: ProfilerServiceStub, provisioner: SmallProvisioner
+) -> None:
+    provisioner.worker.replica.weights_bytes = 0
+    found = profile_from_proto((await measure(profiler))[-1].profile)
+    assert found.wake_s > 0
+    assert (found.reload_s, found.prefetch_s) == (0, 0)
+
+
 async def test_an_engine_that_cannot_sleep_is_measured_all_the_same(
     profiler: ProfilerServiceStub, provisioner: SmallProvisioner
 ) -> None:

@@ -95,7 +95,7 @@ def test_what_was_heard_of_a_gateway_is_replaced_and_expires() -> None:
 def test_however_many_runs_a_gateway_tells_of_few_claims_are_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
     weighed: list[Sequence[Claim]] = []
 
-    def room(own: Sequence[Claim], others: Sequence[Claim], num_replicas: int, now: float, *, spare: bool) -> bool:
+    def room(own: Sequence[Claim], others: Sequence[Claim], num_replicas: int, now: float) -> bool:
         weighed.append(others)
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catenary.policy.ordering.newcomer import has_room
+from catenary.policy.ordering.newcomer import gains, has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim
 from catenary.policy.span import Span
@@ -66,17 +66,18 @@ def roomy(name: str, latest_start: float, spread_s: float = 1.0) -> Claim:
 
 def test_a_newcomer_that_is_likely_to_be_in_time_enters_where_that_costs_the_others_less() -> None:
     full = [roomy(f"run-{number}", 1.05 * number) for number in range(4)]
-    assert has_room([roomy("new", 3.7)], full, 1, 0.0, spare=True)
     assert not has_room([roomy("new", 3.7)], full, 1, 0.0)
-    assert not has_room([roomy("new", 3.7, spread_s=0.1)], full, 1, 0.0, spare=True)
+    assert not has_room([roomy("new", 3.7)], full, 1, 0.0)
+    assert gains([roomy("new", 3.7)], full, 1, 0.0)
+    assert not gains([roomy("new", 3.7, spread_s=0.1)], full, 1, 0.0)
 
 
 def test_a_newcomer_that_costs_several_others_their_time_is_turned_away() -> None:
     tight = [roomy(f"run-{number}", 1.08 * number, spread_s=0.1) for number in range(6)]
-    assert not has_room([roomy("new", 0.0)], tight, 1, 0.0, spare=True)
+    assert not gains([roomy("new", 0.0)], tight, 1, 0.0)
 
 
 def test_nobody_enters_by_chance_where_a_tenant_is_over_its_share() -> None:
     over = [roomy("over", 9.0), *(roomy(f"run-{number}", 1.05 * number) for number in range(4))]
     over[0] = Claim("over", over[0].remaining, 20.0, 9.0, 1.0, standing=Standing(over_share=True))
-    assert not has_room([roomy("new", 3.7)], over, 1, 0.0, spare=True)
+    assert not gains([roomy("new", 3.7)], over, 1, 0.0)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from queued_calls import queued
 
 from catenary.core.router.pool import Pool
 from catenary.core.router.settings import RouterSettings
 from catenary.core.router.tempo import LEAST_TOKENS, LONGEST_GAP_S, Tempo
-from catenary.model.dispatch import NEVER, QueuedCall
-from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, ResidentCall, Worker
 
@@ -55,22 +54,6 @@ def test_what_was_seen_is_forgotten() -> None:
     assert tempo.slowness == 1.0
 
 
-def call(name: str) -> QueuedCall:
-    return QueuedCall(
-        call_id=name,
-        attempt=1,
-        gateway_id="g",
-        model="m",
-        prompt_tokens=10,
-        max_tokens=1000,
-        output=LengthEstimate.exactly(1000),
-        ready_at=0.0,
-        latest_finish=NEVER,
-        deadline=NEVER,
-        lost_finish=NEVER,
-    )
-
-
 def test_a_pool_learns_from_calls_that_never_end_and_measures_none_that_waits() -> None:
     pool = Pool(
         "m", EngineProfile("m", step_base_s=STEP_S, step_seq_s=0.0, step_context_s=0.0), RouterSettings(epoch=1)
@@ -78,7 +61,7 @@ def test_a_pool_learns_from_calls_that_never_end_and_measures_none_that_waits() 
     idle = Replica("m", ReplicaState.AWAKE, 1, max_num_seqs=4)
     pool.update(Worker("w0", "w0:1", 1, (idle,)), idle, 0.0)
     for name in ("runs", "waits"):
-        pool.reserve(call(name), "w0", 1.0, 0.0)
+        pool.reserve(queued(name, 1000), "w0", 1.0, 0.0)
     for second in range(1, 10):
         seen = (ResidentCall("runs", 1, 1, 25 * second, 10, True), ResidentCall("waits", 1, 1, 5, 10, False))
         replica = Replica("m", ReplicaState.AWAKE, 1, max_num_seqs=4, num_running=1, calls=seen)

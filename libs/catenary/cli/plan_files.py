@@ -15,16 +15,8 @@ from catenary.model.spec import SpecError, compile_workflow, load_workflow, pars
 from catenary.model.workflow import InputType, Workflow
 from catenary.runtime.wire.profile import ProfileError, load_profile_file
 from catenary.simulation.planning import LIMITS, WARM_UP_S, Stream
-from catenary.simulation.scenario import (
-    InputSection,
-    Lengths,
-    ModelSection,
-    OutputSection,
-    Phase,
-    Scenario,
-    WorkSection,
-    load_scenario,
-)
+from catenary.simulation.scenario import Scenario, load_scenario
+from catenary.simulation.sections import InputSection, Lengths, ModelSection, OutputSection, Phase, WorkSection
 
 PROFILE_FOLDERS = (Path("profiles"), Path("~/.cache/catenary/profiles"))
 PROMPT_SIGMA, OUTPUT_SIGMA = 0.4, 0.6

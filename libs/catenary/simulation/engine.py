@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
 
+from catenary.simulation.finish_steps import FinishSteps
 from catenary.simulation.prefill import compute_prompts
 from catenary.simulation.segment import Segment
 from catenary.simulation.sequence import FinishedCall, Sequence, StepResult
@@ -50,8 +50,7 @@ class EngineModel:
         self._prefilling: list[Sequence] = []
         self._removed: list[Sequence] = []  # aborted while in the batch; they leave it with the iteration's end
         self._waiting = WaitingLine(profile.submit_s)
-        self._ends: list[tuple[int, int, Sequence]] = []  # (iteration at which it finishes, order, sequence)
-        self._order = 0
+        self._ends = FinishSteps()
         self._kv_reserved = 0
         self._context = 0  # tokens in the KV cache at the start of the segment
         self._steps = 0  # iterations completed before the segment
@@ -235,11 +234,8 @@ class EngineModel:
                 self._leave(sequence)
             self._removed.clear()
             self._prefilling = [sequence for sequence in self._prefilling if not sequence.gone]
-        ends = self._ends
-        while ends and (ends[0][2].gone or ends[0][0] <= self._steps):
-            sequence = heappop(ends)[2]
-            if not sequence.gone:
-                self._finish(sequence, end)
+        for sequence in self._ends.due(self._steps):
+            self._finish(sequence, end)
         self._busy = False
         self._idle_start_s = end
         if self._running or (self._waiting.num_waiting and self._waiting.begin_s(end) <= end):
@@ -276,7 +272,7 @@ class EngineModel:
         segment.growth_s = profile.step_context_s * segment.decoding * self._slowdown
         for sequence in joined:
             self._join(sequence)
-        segment.length = 1 if self._prefilling else self._next_end()
+        segment.length = 1 if self._prefilling else self._ends.first() - self._steps
 
     def _candidates(self, start: float) -> Iterator[Sequence]:
         """Prompts to compute: those begun earlier, then waiting ones, admitted as they are yielded."""
@@ -293,11 +289,4 @@ class EngineModel:
         sequence.join_step = self._steps
         sequence.join_batches = self._batches
         sequence.first_s = self._segment.end_s(1)
-        self._order += 1
-        heappush(self._ends, (self._steps + sequence.output, self._order, sequence))
-
-    def _next_end(self) -> int:
-        ends = self._ends
-        while ends[0][2].gone:
-            heappop(ends)
-        return ends[0][0] - self._steps
+        self._ends.push(self._steps + sequence.output, sequence)

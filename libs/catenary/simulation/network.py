@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from catenary.simulation.faults import ClockOffset, Fault, SlowNetwork, SlowStore, StaleSnapshots
 from catenary.simulation.heap import EventHeap
-from catenary.simulation.scenario import Delays
+from catenary.simulation.sections import Delays
 
 
 class Network:

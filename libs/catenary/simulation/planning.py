@@ -16,7 +16,8 @@ from catenary.simulation.ends import SubmittedRun
 from catenary.simulation.hopeless import Hopeless
 from catenary.simulation.parts import true_profiles
 from catenary.simulation.report import quantile
-from catenary.simulation.scenario import Delays, Scenario, WorkSection
+from catenary.simulation.scenario import Scenario
+from catenary.simulation.sections import Delays, WorkSection
 from catenary.simulation.unloaded import alone_s, unloaded
 from catenary.simulation.watcher import Watcher
 from catenary.simulation.workload import generate_jobs

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from catenary.simulation.planning import WARM_UP_S, Answer, Planner, Stream, Target, Verdict
-from catenary.simulation.scenario import Phase, Scenario
+from catenary.simulation.scenario import Scenario
+from catenary.simulation.sections import Phase
 
 NOTICED_S = 1.0
 """A jump of the arrivals is seen, and a wake begun, within about a second."""

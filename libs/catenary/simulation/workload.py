@@ -10,7 +10,7 @@ from typing import Any
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.workflow import Limits
 from catenary.simulation.job import BYTES_PER_TOKEN, Answer, Job
-from catenary.simulation.scenario import InputSection, Lengths, OutputSection, Phase, WorkSection
+from catenary.simulation.sections import InputSection, Lengths, OutputSection, Phase, WorkSection
 
 
 def generate_jobs(work: WorkSection, max_items: Mapping[str, int], seed: int) -> list[Job]:

@@ -11,7 +11,7 @@ from catenary.core.gateway.expected import Expected
 from catenary.core.gateway.waves import Waves
 from catenary.model.backlog import BUCKET_S, NUM_BUCKETS, BacklogBucket
 from catenary.model.dispatch import NEVER, PoolState
-from catenary.policy.ordering.newcomer import has_room
+from catenary.policy.ordering.newcomer import gains, has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim, keep
 from catenary.policy.slack import PathCall, tails
@@ -121,8 +121,10 @@ class Demand:
         for model, own, pool in self._contended(run_id, pools):
             of_peers = self._of_peers(model, now)
             others = self._of_others(run_id, model) + of_peers
+            if has_room(own, others, pool.num_replicas, now):
+                continue
             asked = self._asked([*self.expected.claims(model, now), *of_peers], pool)
-            if not has_room(own, others, pool.num_replicas, now, spare=asked < OVERLOAD):
+            if asked >= OVERLOAD or not gains(own, others, pool.num_replicas, now):
                 return model
         return None
 

@@ -13,15 +13,11 @@ RELUCTANCE = 1.25
 LEAST_GAIN = 0.5
 
 
-def has_room(
-    newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float, *, spare: bool = False
-) -> bool:
+def has_room(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float) -> bool:
     """Rule: go through all claims by latest end. The newcomer is turned away when one of its own would end too late, or
     would make an admitted one end too late, unless an admitted claim so far can be left out in its place: of a tenant
     over its share where the newcomer's is not, or one whose price is at least 1.25 times that of all the newcomer asks.
-    Those who would end too late without the newcomer keep their work in the count unless they are as dear. With
-    ``spare`` one that finds no room so enters all the same where half a run more is then expected to be in time than
-    without it; not where a tenant is over its share.
+    Those who would end too late without the newcomer keep their work in the count unless they are as dear.
 
     Inputs: as for ``triage.keep``; only 93 % of the engines' work counts: steps that calls wait for, messages and late
     runs take the rest. Claims of the newcomer's own holder count with the error budget that is left now.
@@ -32,14 +28,10 @@ def has_room(
     engines *= USABLE
     standing = newcomer[0].standing
     least = RELUCTANCE * sum(_price(claim, newcomer[0], now) for claim in newcomer)
-    entries = [(claim.latest_end(engines, now), True, claim) for claim in newcomer]
-    entries += [
-        (claim.latest_end(engines, now), False, claim) for claim in admitted if claim.chance(now) >= LEAST_CHANCE
-    ]
-    entries.sort(key=lambda entry: entry[0])
+    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
     dear: list[tuple[bool, float, float]] = []
     start, added = now, 0.0
-    for _, is_new, claim in entries:
+    for claim, is_new in entries:
         latest_start, took = max(now, claim.latest_start), claim.work_s / engines
         late, late_anyway = start > latest_start, not is_new and start - added > latest_start
         start += took
@@ -53,20 +45,36 @@ def has_room(
         if late and dear:
             start -= heapq.heappop(dear)[2]
         elif late and not late_anyway:
-            return spare and _gains([(is_new, claim) for _, is_new, claim in entries], engines, now)
+            return False
     return True
 
 
-def _gains(entries: Sequence[tuple[bool, Claim]], engines: float, now: float) -> bool:
-    """The newcomer's chance makes up for what the others lose of theirs."""
-    everybody = [claim for _, claim in entries]
+def gains(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float) -> bool:
+    """Rule: a newcomer for which there is no room enters all the same where its chance exceeds what the admitted ones
+    lose of theirs by half a run, each beginning by latest end when those before it are done; not where a tenant is over
+    its share.
+
+    Inputs: as for ``has_room``; the chance of a newcomer is that of its call that is worst off. Tie-break: none, it is
+    a threshold. Trade-off: for pools that can do what they are asked for; in one that cannot, whoever enters for a
+    chance delays those still to come. Source: ``triage.keep`` with ``spare``.
+    """
+    engines *= USABLE
+    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
+    everybody = [claim for claim, _ in entries]
     if not within_shares(everybody):
         return False
-    found = chances(everybody, engines, now)
-    own = min(chance for chance, (is_new, _) in zip(found, entries, strict=True) if is_new)
-    others = math.fsum(chance for chance, (is_new, _) in zip(found, entries, strict=True) if not is_new)
-    admitted = [claim for is_new, claim in entries if not is_new]
-    return own + others - expected_met(admitted, engines, now) >= LEAST_GAIN
+    found = [(chance, is_new) for chance, (_, is_new) in zip(chances(everybody, engines, now), entries, strict=True)]
+    own = min(chance for chance, is_new in found if is_new)
+    others = math.fsum(chance for chance, is_new in found if not is_new)
+    return own + others - expected_met([c for c, is_new in entries if not is_new], engines, now) >= LEAST_GAIN
+
+
+def _by_latest_end(
+    newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float
+) -> list[tuple[Claim, bool]]:
+    """With whether it is the newcomer's; of equals the newcomer's first."""
+    entries = [(claim, True) for claim in newcomer] + [(claim, False) for claim in admitted]
+    return sorted(entries, key=lambda entry: entry[0].latest_end(engines, now))
 
 
 def _price(claim: Claim, newcomer: Claim, now: float) -> float:
