@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from catenary.cli import plan_profiles
+from catenary.cli.plan_profiles import ProfileSources, profiles_of
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel
-from catenary.runtime.wire.profile import load_profile_file
+from catenary.runtime.wire.profile import ProfileError, load_profile_file
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
 
@@ -133,3 +135,17 @@ async def test_wrong_arguments_are_usage_errors(cluster: Cluster, address: str) 
     missing = await catenary_profile(address)
     assert missing.returncode == 2
     assert "MODEL is missing" in missing.stderr
+
+
+async def test_a_plan_takes_what_no_file_has_from_the_running_cluster(
+    cluster: Cluster, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_profiles, "FOLDERS", (tmp_path,))
+    config = tmp_path / "catenary.yaml"
+    config.write_text(f"profiler: {{address: '{address}'}}")
+    sources = ProfileSources([f"a={EMULATED_A}"], config)
+    found = await asyncio.to_thread(profiles_of, {"a", "beside"}, sources)
+    assert (found["a"].sharing_loss, found["beside"].sharing_loss) == (TRUTH.sharing_loss, BESIDE["sharing_loss"])
+    config.write_text("profiler: {address: '127.0.0.1:1'}")
+    with pytest.raises(ProfileError, match=f"no profile of beside in {tmp_path}, or with a profiler at 127.0.0.1:1 "):
+        await asyncio.to_thread(profiles_of, {"a", "beside"}, sources)

@@ -151,7 +151,7 @@ def test_only_runs_that_arrive_in_jumps_count() -> None:
 
 
 def test_workflow_files_are_planned_from_measured_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catenary.cli.plan.PROFILE_FOLDERS", (tmp_path,))
+    monkeypatch.setattr("catenary.cli.plan_profiles.FOLDERS", (tmp_path,))
     for model in ("small", "large"):
         (tmp_path / f"{model}.json").write_text(json.dumps({"model": model, "step_base_s": 0.02, **PROFILE}))
     workflow = tmp_path / "pair.yaml"

@@ -17,14 +17,13 @@ from catenary.cli.options import JsonOption
 from catenary.cli.plan_burst import hint, show_standing, standing_answers
 from catenary.cli.plan_explain import show_plan_in_force
 from catenary.cli.plan_files import (
-    PROFILE_FOLDERS,
     Question,
     Sizes,
     from_scenario,
     from_workflows,
     is_scenario,
-    read_profiles,
 )
+from catenary.cli.plan_profiles import ProfileSources
 from catenary.cli.status import ConfigOption
 from catenary.runtime.wire.profile import ProfileError
 from catenary.simulation.planning import Answer, Planner, Target
@@ -73,7 +72,7 @@ def plan_command(
             deadline_s = option_s("--deadline", deadline) if deadline else None
             waits_s = [option_s("--ready-in", text) for text in ready_in or []]
             sizes = _sizes(prompt_tokens, output_tokens or [])
-            question = _question(files, rate, attainment, deadline_s, profile or [], sizes)
+            question = _question(files, rate, attainment, deadline_s, ProfileSources(profile or (), config), sizes)
         except (ProfileError, ScenarioError) as error:
             raise UsageProblem(str(error)) from error
         costs = dict.fromkeys(question.accelerators, 1)
@@ -98,14 +97,14 @@ def _question(
     rate: float | None,
     attainment: float,
     deadline_s: float | None,
-    profiles: list[str],
+    sources: ProfileSources,
     sizes: Sizes,
 ) -> Question:
     if len(files) == 1 and is_scenario(files[0]):
         return from_scenario(files[0], rate, attainment, deadline_s)
     if rate is None:
         raise UsageProblem("--rate: how many runs of each workflow arrive per second? Workflow files do not say")
-    return from_workflows(files, read_profiles(profiles, PROFILE_FOLDERS), rate, attainment, deadline_s, sizes)
+    return from_workflows(files, sources, rate, attainment, deadline_s, sizes)
 
 
 def _sizes(prompt_tokens: int, outputs: list[str]) -> Sizes:

@@ -9,16 +9,15 @@ from typing import Any
 
 import yaml
 
+from catenary.cli.plan_profiles import ProfileSources, profiles_of
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.profile import EngineProfile
 from catenary.model.spec import SpecError, compile_workflow, load_workflow, parse_workflow
 from catenary.model.workflow import InputType, Workflow
-from catenary.runtime.wire.profile import ProfileError, load_profile_file
 from catenary.simulation.planning import LIMITS, WARM_UP_S, Stream
 from catenary.simulation.scenario import Scenario, load_scenario
 from catenary.simulation.sections import InputSection, Lengths, ModelSection, OutputSection, Phase, WorkSection
 
-PROFILE_FOLDERS = (Path("profiles"), Path("~/.cache/catenary/profiles"))
 PROMPT_SIGMA, OUTPUT_SIGMA = 0.4, 0.6
 LIST_ITEMS = (1, 4)
 LEAST_RUNS, MOST_RUNS = 600, 5000
@@ -64,7 +63,7 @@ def from_scenario(path: Path, rate: float | None, attainment: float, deadline_s:
 
 def from_workflows(
     paths: Sequence[Path],
-    profiles: Mapping[str, EngineProfile],
+    sources: ProfileSources,
     rate: float,
     attainment: float,
     deadline_s: float | None,
@@ -72,7 +71,9 @@ def from_workflows(
 ) -> Question:
     """``rate``: runs per second of each workflow."""
     written = [_read(path) for path in paths]
-    compiled = [_compiled(path, workflow, profiles) for path, workflow in zip(paths, written, strict=True)]
+    used = sorted({call.model for workflow in written for call in workflow.calls})
+    profiles = profiles_of(set(used), sources)
+    compiled = [_compiled(workflow, profiles) for workflow in written]
     streams = [
         Stream(
             workflow,
@@ -81,7 +82,6 @@ def from_workflows(
         )
         for path, workflow in zip(paths, compiled, strict=True)
     ]
-    used = sorted({call.call.model for workflow in compiled for call in workflow.calls})
     base = Scenario(
         name="plan",
         workflow={},
@@ -101,25 +101,6 @@ def from_workflows(
     return Question(base, streams, {model: profiles[model].accelerator for model in used}, assumed)
 
 
-def read_profiles(named: Sequence[str], folders: Sequence[Path]) -> dict[str, EngineProfile]:
-    """Profiles by model: those of the folders, the first folder first, and ``MODEL=FILE`` above all.
-
-    Raises:
-        ProfileError: a named file, or a file of a folder, cannot be used.
-    """
-    found: dict[str, EngineProfile] = {}
-    for folder in folders:
-        for path in sorted(folder.expanduser().glob("*.json")):
-            profile = load_profile_file(path)
-            found.setdefault(profile.model, profile)
-    for entry in named:
-        model, equals, file = entry.partition("=")
-        if not equals:
-            raise ProfileError(f"--profile {entry!r}: must have the form MODEL=FILE")
-        found[model] = replace(load_profile_file(Path(file)), model=model)
-    return found
-
-
 def model_section(profile: EngineProfile, default_output_tokens: int) -> ModelSection:
     """The engine of a measured profile; what each call costs once besides is booked to its prefill."""
     shared = {field.name for field in fields(EngineProfile)} & set(ModelSection.model_fields)
@@ -135,14 +116,8 @@ def _read(path: Path) -> Workflow:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _compiled(path: Path, workflow: Workflow, profiles: Mapping[str, EngineProfile]) -> CompiledWorkflow:
-    lacking = sorted({call.model for call in workflow.calls} - profiles.keys())
-    if lacking:
-        known = ", ".join(sorted(profiles)) or "none"
-        raise ProfileError(
-            f"{path}: no profile of {', '.join(lacking)} (found: {known}); measure it with `catenary profile`, "
-            "or name a file with --profile MODEL=FILE"
-        )
+def _compiled(workflow: Workflow, profiles: Mapping[str, EngineProfile]) -> CompiledWorkflow:
+    """With its conditional calls as unconditional ones."""
     always = replace(workflow, calls=tuple(replace(call, when=None) for call in workflow.calls))
     return compile_workflow(always, LIMITS, profiles)
 
