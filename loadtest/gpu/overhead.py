@@ -32,6 +32,7 @@ from prompts import Prompts
 from rows import print_table, write_rows
 
 from catenary.runtime.config import Config, load_config
+from catenary.runtime.config.gateway import GATEWAY_PORT_STEP
 from catenary.runtime.rpc import channel
 
 HERE = Path(__file__).parent
@@ -126,7 +127,7 @@ async def overhead(args: argparse.Namespace) -> None:
 def reached(config: Config, gateways: int) -> dict[str, tuple[str, tuple[str, ...]]]:
     """By way: what the clients speak, and the addresses."""
     host, _, port = config.gateway.address.rpartition(":")
-    addresses = tuple(f"{host}:{int(port) + number}" for number in range(gateways))
+    addresses = tuple(f"{host}:{int(port) + GATEWAY_PORT_STEP * number}" for number in range(gateways))
     return {
         "catenary": ("catenary", addresses[:1]),
         "gateways": ("catenary", addresses),

@@ -20,7 +20,7 @@ from catenary.runtime.config import Config
 from catenary_worker.vllm_settings import VllmSettings
 from catenary_worker.vllm_stats import StepStats
 
-SERVE_PORT = 7480
+SERVE_PORT = 7475
 MARKS = Path(__file__).parent / "marks"
 
 

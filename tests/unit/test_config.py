@@ -50,7 +50,10 @@ def test_the_environment_reaches_a_value_inside_a_section_of_a_section(monkeypat
         ("router: {ordering: lifo}", ("router.ordering", "least_slack", "lifo")),
         ("gateway: {address: nowhere}", ("gateway.address", "nowhere")),
         ("gateway: {count: 2, advertise: 'proxy:1'}", ("advertise", "'proxy:1' is one address", "count 2", "empty")),
-        ("gateway: {count: 2, address: 'h:65535'}", ("address: 65535", "no room for count 2", "below 65535")),
+        (
+            "gateway: {count: 2, address: 'h:65535'}",
+            ("address: 65535", "no room for count 2, each 10 ports", "below 65535"),
+        ),
         ("store: {write_timeout_s: -1}", ("store.write_timeout_s", "greater than 0", "-1")),
         ("workers: [{id: w0, models: [tiny]}]", ("w0", "unknown model 'tiny'", "known: none")),
         ("- a list", ("must be a mapping",)),

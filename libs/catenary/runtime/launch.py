@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catenary.runtime.config import CONFIG_VARIABLE, Config
-from catenary.runtime.config.gateway import GatewayConfig
+from catenary.runtime.config.gateway import GATEWAY_PORT_STEP, GatewayConfig
 from catenary.runtime.process import Command
 
 SERVICES = ("gateway", "router", "profiler", "provisioner")
@@ -29,9 +29,10 @@ class Addresses:
 
 
 def wanted_addresses(config: Config) -> dict[str, str]:
-    """host:port by process; further gateways listen at the ports behind the first one's, or at any where that is 0."""
+    """host:port by process. Further gateways listen GATEWAY_PORT_STEP behind the one before; where the first one takes
+    any free port, so do they."""
     host, _, first = config.gateway.address.rpartition(":")
-    ports = (int(first) + number if int(first) else 0 for number in range(config.gateway.count))
+    ports = (int(first) + GATEWAY_PORT_STEP * number if int(first) else 0 for number in range(config.gateway.count))
     gateways = {gateway_name(number): f"{host}:{port}" for number, port in enumerate(ports)}
     return gateways | {name: getattr(config, name).address for name in SERVICES[1:]}
 
@@ -62,7 +63,7 @@ def service_commands(
 
     gateways = [command("gateway", "gateway", {})]
     for number, address in enumerate(addresses.gateways[1:], start=1):
-        metrics_port = gateway.metrics_port + number if gateway.metrics_port else 0
+        metrics_port = gateway.metrics_port + GATEWAY_PORT_STEP * number if gateway.metrics_port else 0
         own = {
             "CATENARY_GATEWAY__ADDRESS": address,
             "CATENARY_GATEWAY__METRICS_PORT": str(metrics_port),

@@ -10,6 +10,8 @@ from catenary.runtime.config.limits import LimitsConfig
 from catenary.runtime.config.section import Address, AddressOrNone, Name, Seconds, Section
 
 MAX_PORT = 65_535
+GATEWAY_PORT_STEP = 10
+"""Between gateways of one machine: the other services listen at the ports next to the first one."""
 
 
 class GatewayConfig(Section):
@@ -20,8 +22,8 @@ class GatewayConfig(Section):
     address: Address = "127.0.0.1:7450"
     """Where it serves."""
     count: int = Field(default=1, ge=1, le=64)
-    """Gateways that `catenary up` starts, each a process: the second is called `id`-1 and listens at the ports behind
-    those of `address` and `metrics_port`."""
+    """Gateways that `catenary up` starts, each a process: the second is called `id`-1 and listens ten ports behind
+    those of `address` and `metrics_port`, the third twenty."""
     advertise: AddressOrNone = ""
     """host:port that the others reach it at, such as a proxy's; empty: `address`."""
     limits: LimitsConfig = Field(default_factory=LimitsConfig)
@@ -55,6 +57,7 @@ class GatewayConfig(Section):
         if self.count > 1 and self.advertise:
             raise ValueError(f"advertise: {self.advertise!r} is one address, count {self.count}; leave it empty")
         for name, port in (("address", int(self.address.rpartition(":")[2])), ("metrics_port", self.metrics_port)):
-            if port + self.count - 1 > MAX_PORT:
-                raise ValueError(f"{name}: {port} leaves no room for count {self.count} below {MAX_PORT}")
+            if port + (self.count - 1) * GATEWAY_PORT_STEP > MAX_PORT:
+                apart = f"count {self.count}, each {GATEWAY_PORT_STEP} ports from the next"
+                raise ValueError(f"{name}: {port} leaves no room for {apart}, below {MAX_PORT}")
         return self
