@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import structlog
@@ -54,6 +55,7 @@ class GatewayService:
         gateway.writer.start()
         await answers(self._redis)
         gateway.core = await self._core()
+        await gateway.memory.recall()
         await gateway.tokenizers.load()
         await self._server.start()
         await gateway.ownership.begin(self._advertised)
@@ -69,6 +71,7 @@ class GatewayService:
             gateway.backlogs.run(gateway.own_backlog),
             gateway.reports.run(),
             gateway.demand.run(),
+            gateway.memory.run(),
             self._follow_profiles(),
         ):
             gateway.background.spawn(work)
@@ -86,6 +89,8 @@ class GatewayService:
         gateway.presence.stopping = True
         await self._server.stop(STOP_GRACE_S)
         await gateway.keeper.journal.flush(FLUSH_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(gateway.memory.save(), FLUSH_S)
         await gateway.background.close()
         await gateway.workers.close()
         await gateway.writer.close()

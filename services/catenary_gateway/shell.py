@@ -48,6 +48,7 @@ from catenary_gateway.context import RunContext, already_stored, not_stored_yet
 from catenary_gateway.demand_feed import DemandFeed
 from catenary_gateway.feeds import Feed
 from catenary_gateway.keeper import RunKeeper
+from catenary_gateway.length_memory import LengthMemory
 from catenary_gateway.metrics import GatewayMetrics
 from catenary_gateway.ownership import Ownership
 from catenary_gateway.peers import Peers
@@ -88,6 +89,7 @@ class Gateway:
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
         self.reports = CallReports(config.profiler.address)
         self.demand = DemandFeed(redis, lambda: self.core, config.provisioner.demand_interval_s)
+        self.memory = LengthMemory(redis, gateway_id, lambda: self.core.forecaster.lengths)
         self.keeper = RunKeeper(
             self.store,
             self.ownership.owner,

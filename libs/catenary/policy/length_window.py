@@ -6,6 +6,7 @@ import bisect
 import math
 import statistics
 from collections import deque
+from collections.abc import Sequence
 from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
@@ -17,6 +18,8 @@ REGRESS_FROM = 48
 REFIT_EVERY = 32
 FAR = 6.0  # times the median of a feature: from there on it tells nothing
 
+Sample = tuple[Features, int]
+"""Circumstances, and the length (tokens) that came of them."""
 Shape = tuple[float, float, float, float, float]
 
 
@@ -37,6 +40,20 @@ class LengthWindow:
         self._least = self._most = 0.0
         self._since_fit = 0
         self._fresh: Shape | None = None
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> LengthWindow:
+        """One that has seen the latest of ``samples``."""
+        window = cls()
+        window._samples = deque((features, tokens, 1.0) for features, tokens in samples[-WINDOW:])
+        if samples:
+            window._refit()
+        return window
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The latest, oldest first."""
+        return [(features, tokens) for features, tokens, _ in self._samples]
 
     def __len__(self) -> int:
         return len(self._ratios)

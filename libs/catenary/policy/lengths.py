@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from catenary.model.lengths import LengthEstimate
 from catenary.model.workflow import Sampling
-from catenary.policy.length_window import ENOUGH, LengthWindow
+from catenary.policy.length_window import ENOUGH, LengthWindow, Sample
 from catenary.policy.regression import Features
 
 Key = tuple[str, str, int]
@@ -37,6 +39,7 @@ class LengthModel:
     def __init__(self, max_keys: int = 16_384) -> None:
         self._windows: OrderedDict[Key, LengthWindow] = OrderedDict()
         self._max_keys = max_keys
+        self.num_observed = 0
 
     def observe(self, version: str, call: str, tokens: int, stage: int = 0, features: Features = (1.0,)) -> None:
         key = (version, call, stage)
@@ -47,6 +50,16 @@ class LengthModel:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(key)
         window.add(features, tokens)
+        self.num_observed += 1
+
+    def known(self, max_keys: int) -> dict[Key, list[Sample]]:
+        """What was learned of the keys used last."""
+        return {key: self._windows[key].samples for key in islice(reversed(self._windows), max_keys)}
+
+    def learn(self, known: Mapping[Key, Sequence[Sample]]) -> None:
+        """Begin with what another model has ``known``, in place of what is known of these keys."""
+        for key, samples in reversed(list(known.items())):
+            self._windows[key] = LengthWindow.of(samples)
 
     def knows(self, version: str, call: str) -> bool:
         """Whether enough lengths of the call were seen to estimate by."""
