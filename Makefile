@@ -68,11 +68,11 @@ bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL
 		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
 
-bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time
-	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(OUT),--out $(abspath $(OUT)))
+bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time (RESUME=1; OUT=dir)
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(RESUME),--resume) $(if $(OUT),--out $(abspath $(OUT)))
 
-bench-vllm: setup .venv-ray/ready  ## The same with vLLM on two cores, ten minutes (SYSTEMS="ray_fixed catenary"; OUT=dir)
-	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.real_engines $(if $(SYSTEMS),--systems $(SYSTEMS)) \
+bench-vllm: setup .venv-ray/ready  ## The same with vLLM on two cores, ten minutes (SYSTEMS="ray_fixed catenary"; RATES="0.8 1.2"; OUT=dir)
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.real_engines $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(RATES),--rates $(RATES)) \
 		--out $(abspath $(or $(OUT),loadtest/results))
 
 .venv-ray/ready: | setup

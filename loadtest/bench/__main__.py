@@ -40,7 +40,7 @@ def main() -> None:
     if args.command in ("run", "simulate"):
         pieces = real(args.real) if args.real else full() if args.full else quick()
         if args.seeds:
-            pieces = [replace(one, seed=seed) for seed in args.seeds for one in pieces]
+            pieces = list(dict.fromkeys(replace(one, seed=seed) for seed in args.seeds for one in pieces))
         if args.only:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
         jobs = jobs_of(pieces, args.systems, args.traces, args.out)

@@ -18,7 +18,7 @@ from google.protobuf import struct_pb2
 from bench.arrival import Arrival, CallFigures, Ending
 from bench.system import Capacity
 from bench.versions import catenary_version
-from bench.work import Work, profiles
+from bench.work import Work, profiles, switch_times
 from catenary.model.spec import parse_workflow
 from catenary.runtime.cluster import Cluster
 from catenary.runtime.rpc import channel
@@ -26,6 +26,8 @@ from catenary.runtime.wire.workflow import workflow_to_proto
 from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc as rpc
 from catenary.v1 import run_pb2
+from catenary.v1.provisioner_service_pb2 import PlannedWorker
+from catenary.v1.worker_service_pb2 import REPLICA_STATE_AWAKE, REPLICA_STATE_DRAINING, REPLICA_STATE_LOADING
 
 BLIND: dict[str, Any] = {
     "gateway": {"admission": "none", "shed_crowded": False},
@@ -34,8 +36,6 @@ BLIND: dict[str, Any] = {
 
 
 AWAKE_TIMEOUT_S, AWAKE_POLL_S = 10.0, 0.1
-SLEEP_S, WAKE_S = 0.4, 0.5
-"""Of an engine in vLLM's sleep mode on an H100 (docs/benchmarks-gpu.md)."""
 
 
 def one_model_each(replicas: Mapping[str, int]) -> list[list[str]]:
@@ -68,6 +68,7 @@ class CatenarySystem:
         self._workers = workers
         self._settings = settings
         self._stream_tokens = stream_tokens
+        self._in_use = len(workers)
         self._stack = AsyncExitStack()
         self._workflow = workflow_to_proto(parse_workflow(dict(work.workflow)))
 
@@ -114,22 +115,25 @@ class CatenarySystem:
         return Ending("FAILED", "the stream ended early", tuple(calls))
 
     async def capacity(self) -> Capacity:
-        models = (await self._stub.ListModels(pb.ListModelsRequest())).models
-        return Capacity(sum(model.replicas_awake for model in models), len(self._workers))
+        plan = await self.cluster.plan()
+        if plan is not None:
+            self._in_use = sum(map(_is_in_use, plan.workers))
+        return Capacity(self._in_use, len(self._workers))
 
     async def _all_awake(self) -> None:
         """The gateway hears of replicas after the provisioner. A fleet that stays smaller shows in its rows."""
         for _ in range(round(AWAKE_TIMEOUT_S / AWAKE_POLL_S)):
-            if (await self.capacity()).replicas == len(self._workers):
+            models = (await self._stub.ListModels(pb.ListModelsRequest())).models
+            if sum(model.replicas_awake for model in models) == len(self._workers):
                 return
             await asyncio.sleep(AWAKE_POLL_S)
 
     def _write_config(self, folder: Path) -> Path:
         models = {}
-        sleeping = {"sleep_s": SLEEP_S, "wake_s": WAKE_S} if any(len(one) > 1 for one in self._workers) else {}
+        switching = switch_times(self._work) if any(len(one) > 1 for one in self._workers) else {}
         for name, coefficients in profiles(self._work).items():
-            fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated", **sleeping}
-            (folder / f"{name}.json").write_text(json.dumps({**fixed, **coefficients}))
+            fixed = {"model": name, "accelerator": "emulated", "engine": "emulated", "origin": "emulated"}
+            (folder / f"{name}.json").write_text(json.dumps({**fixed, **switching.get(name, {}), **coefficients}))
             section = self._work.scenario.models[name]
             models[name] = {
                 "engine": "emulated",
@@ -153,6 +157,12 @@ class CatenarySystem:
         path = folder / "catenary.yaml"
         path.write_text(yaml.safe_dump(config))
         return path
+
+
+def _is_in_use(worker: PlannedWorker) -> bool:
+    """Whether an engine of it takes calls, starts, wakes up or goes to sleep."""
+    states = (REPLICA_STATE_LOADING, REPLICA_STATE_AWAKE, REPLICA_STATE_DRAINING)
+    return any(replica.state in states or replica.ready_in_s > 0 for replica in worker.snapshot.replicas)
 
 
 def _struct(values: Mapping[str, Any]) -> struct_pb2.Struct:

@@ -1,6 +1,6 @@
 """How far each system goes, in simulation: the load and the smallest deadlines at which nearly all runs are in time.
 
-    python -m bench.limits [--seeds 1 2 3] [--steps 6] [--systems ...] [--out DIR]
+    python -m bench.limits [--seeds 1 2 3] [--steps 5] [--systems ...] [--out DIR]
 
 The chain with Poisson arrivals drawn with each seed, 60 s; most of the seeds decide each step of a bisection. Writes
 ``limits.json``, which the report shows; systems that are not named keep their rows, and figures found at this commit
@@ -20,10 +20,13 @@ from bench.simulated import simulated_missed
 from bench.versions import ROOT, git_hash
 from bench.work import load_work
 
-SYSTEMS = ("ray_fixed", "ray_split", "catenary", "catenary_shared")
-LOADS = (0.3, 1.5)
-SCALES = (6.0, 1.0)
-DEADLINES_S = (24.0, 2.0)
+SYSTEMS = ("ray_fixed", "ray_split", "ray_slack", "ray_all_up", "catenary", "catenary_shared", "catenary_auto")
+LOADS = (0.6, 1.2)
+LOADS_OF_TWELVE = (1.2, 2.4)
+TWELVE = ("ray_all_up", "catenary_auto")
+"""With twice the accelerators: 4/4/4, or any twelve."""
+SCALES = (3.0, 1.2)
+DEADLINES_S = (12.0, 3.0)
 AT_LOAD = 0.9
 AT_SCALE = 2.0
 OWN, FIXED = "own", "fixed_s"
@@ -51,8 +54,9 @@ def limits(known: Limits, seeds: Sequence[int], steps: int) -> Iterator[Limits]:
     def least(objective: str, share: float, ends: tuple[float, float]) -> float | None:
         return bisect(lambda value: holds(known.system, AT_LOAD, objective, value, share, seeds), ends, steps)
 
+    loads = LOADS_OF_TWELVE if known.system in TWELVE else LOADS
     searches: Mapping[str, Callable[[], float | None]] = {
-        "load_99": lambda: bisect(lambda load: holds(known.system, load, OWN, AT_SCALE, 0.01, seeds), LOADS, steps),
+        "load_99": lambda: bisect(lambda load: holds(known.system, load, OWN, AT_SCALE, 0.01, seeds), loads, steps),
         "own_95": lambda: least(OWN, 0.05, SCALES),
         "own_99": lambda: least(OWN, 0.01, SCALES),
         "fixed_95_s": lambda: least(FIXED, 0.05, DEADLINES_S),
@@ -107,7 +111,7 @@ def read_limits(folder: Path) -> list[Limits]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.limits", description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--systems", nargs="+", default=SYSTEMS)
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")
     args = parser.parse_args()

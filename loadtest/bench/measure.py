@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.arrival import Finished
 from bench.generator import offer, quieten
-from bench.recorder import run_line, sample_line, write_lines
+from bench.recorder import capacity_line, run_line, sample_line, write_lines
 from bench.row import Measured
 from bench.system import Capacity, System
 from bench.watch import Watch
@@ -21,7 +21,8 @@ START_DELAY_S = 0.1
 
 
 async def measure(system: System, work: Work, raw: Path, progress: Callable[[Finished], None]) -> Measured:
-    """Writes raw lines to ``raw``.jsonl.gz and samples of the processes to ``raw``.processes.jsonl.gz."""
+    """Writes raw lines to ``raw``.jsonl.gz, samples of the processes to ``raw``.processes.jsonl.gz, and each change of
+    the number of engines to ``raw``.engines.jsonl.gz."""
     async with system:
         await offer(system, warm_up(work), "warm-up", lambda finished: None)
         await asyncio.sleep(SETTLE_S)
@@ -50,6 +51,7 @@ async def under_load(system: System, work: Work, raw: Path, progress: Callable[[
     finished.sort(key=lambda one: one.arrival.number)
     write_lines(raw.with_name(raw.name + ".jsonl.gz"), [run_line(one) for one in finished])
     write_lines(raw.with_name(raw.name + ".processes.jsonl.gz"), [sample_line(sample) for sample in watch.samples])
+    write_lines(raw.with_name(raw.name + ".engines.jsonl.gz"), [capacity_line(*point) for point in capacities])
     return Measured(finished, watch.samples, capacities, work.arrivals_s, now() - start)
 
 

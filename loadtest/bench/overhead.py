@@ -1,11 +1,14 @@
 """Overhead of Catenary and of Ray Serve on engines that take no time, in turn, medians of the rounds.
 
-python -m bench.overhead [--rounds 5] [--seconds 1] [--clients 1 16 64] [--calls 1 3] [--out DIR]
+python -m bench.overhead [--rounds 5] [--seconds 1] [--clients 1 16 64] [--calls 1 3] [--resume] [--out DIR]
+
+Writes ``overhead.json`` anew after each system of each round, and the rounds themselves to ``raw/overhead.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -13,6 +16,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,16 @@ Key = tuple[str, str, int, int]
 Figures = dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one system gave in one round, counted from 0."""
+
+    git: str
+    round: int
+    system: str
+    found: Sequence[tuple[Key, Figures]]
+
+
 def catenary_round(args: argparse.Namespace) -> dict[Key, Figures]:
     """loadtest/overhead.py with its own cluster; every figure of its rows but the counts of clients and calls."""
     found: dict[Key, Figures] = {}
@@ -41,6 +55,7 @@ def catenary_round(args: argparse.Namespace) -> dict[Key, Figures]:
             used = row["cpu_ms_per_run"]
             figures = {name: row[name] for name in ("per_s", "p50_ms", "p99_ms", "rss_mb")}
             figures |= {name: row[name] for name in ("token_events_per_run", "store_commands_per_run")}
+            figures["control_plane_mb"] = row["rss_mb"] - row["rss_mb_by_service"]["worker"]
             figures["cpu_ms"] = sum(value for name, value in used.items() if name != "client")
             found[CATENARY, "grpc", round(row["clients"]), calls] = figures
     return found
@@ -93,12 +108,18 @@ def _listen(system: str, host: subprocess.Popen[str]) -> dict[Key, Figures]:
     return found
 
 
-def medians(rounds: Sequence[Mapping[Key, Figures]]) -> list[dict[str, Any]]:
+def read_parts(path: Path) -> list[Part]:
+    """Those of this commit."""
+    parts = [Part(**values) for values in json.loads(path.read_text())] if path.is_file() else []
+    return [one for one in parts if one.git == git_hash()]
+
+
+def medians(parts: Sequence[Part]) -> list[dict[str, Any]]:
     """One row per (system, path, clients, calls): the median of each figure, and the least and most runs per second."""
     found: dict[Key, list[Figures]] = defaultdict(list)
-    for one in rounds:
-        for key, figures in one.items():
-            found[key].append(figures)
+    for one in parts:
+        for (system, path, clients, calls), figures in one.found:
+            found[system, path, clients, calls].append(figures)
     return [_row(key, figures) for key, figures in found.items()]
 
 
@@ -119,7 +140,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         proof = ""
         if "token_events_per_run" in row:
             proof = (
-                f"{row['token_events_per_run']:.0f} token events, {row['store_commands_per_run']:.0f} store commands"
+                f"{row['token_events_per_run']:.0f} token events, {row['store_commands_per_run']:.0f} store commands, "
+                f"{row['control_plane_mb']:.0f} MB without the worker"
             )
         lines.append(
             f"{row['system']:<10} {row['path']:<7} {row['calls']:>5} {row['clients']:>7} {row['per_s']:>8.1f} "
@@ -134,18 +156,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 3])
+    parser.add_argument("--resume", action="store_true", help="keep what was measured at this commit")
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()
-    rounds: list[dict[Key, Figures]] = []
-    for number in range(args.rounds):
-        rounds.append(catenary_round(args))
-        for system in RAY:
-            rounds[-1] |= ray_round(system, args)
-        print(f"round {number + 1} of {args.rounds} done", file=sys.stderr)
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "overhead.json").write_text(json.dumps(medians(rounds), indent=1) + "\n")
-    print(table(medians(rounds)))
+    raw = args.out / "raw" / "overhead.json"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    parts = read_parts(raw) if args.resume else []
+    for number, system in itertools.product(range(args.rounds), (CATENARY, *RAY)):
+        if any((one.round, one.system) == (number, system) for one in parts):
+            continue
+        found = catenary_round(args) if system == CATENARY else ray_round(system, args)
+        parts.append(Part(git_hash(), number, system, list(found.items())))
+        print(f"round {number + 1} of {args.rounds}: {system} done", file=sys.stderr)
+        raw.write_text(json.dumps([asdict(one) for one in parts]) + "\n")
+        (args.out / "overhead.json").write_text(json.dumps(medians(parts), indent=1) + "\n")
+    print(table(medians(parts)))
     print(f"catenary {git_hash()}, ray 2.60; {machine()}; median of {args.rounds}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from azure import write_trace
@@ -17,6 +17,11 @@ BURST = "[{duration_s: 30, load: 0.5}, {duration_s: 20, load: 1.6}, {duration_s:
 TENANTS = ("red", "green", "blue")
 ALL = ("ray_fixed", "catenary", "ray_tuned", "catenary_blind", "ray_split", "catenary_shared", "ray_slack")
 PAIR = ("ray_fixed", "catenary")
+AUTO = ("ray_auto", "catenary_auto")
+SHAPES = ("parallel", "branch", "map")
+START_S = (5.0, 0.5)
+"""Of an engine in a burst. 0.5: of one in vLLM's sleep mode on an H100; 5: longer than of one there that reads its
+weights again (docs/benchmarks-gpu.md)."""
 LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
 
 
@@ -24,7 +29,8 @@ LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
 class Piece:
     """``load``: a factor of the scenario's rate, "burst", or the name of a trace; ``seconds``: only the first of it.
 
-    ``source``: a trace of single requests that gives the arrivals and lengths.
+    ``source``: a trace of single requests that gives the arrivals and lengths. ``start_s``: what an engine takes from
+    the order to start it until it takes calls, where engines start under load; else the scenario's.
     """
 
     scenario: str
@@ -33,6 +39,7 @@ class Piece:
     systems: tuple[str, ...]
     seconds: float | None = None
     source: Path | None = None
+    start_s: float | None = None
 
 
 def real(source: Path) -> list[Piece]:
@@ -43,25 +50,28 @@ def real(source: Path) -> list[Piece]:
 def quick() -> list[Piece]:
     """About 20 minutes: overload, in which policies differ most, a burst, and three other shapes."""
     return [
-        Piece("chain_own", "1.1", 1, ALL, 40),
-        Piece("chain_own", "burst", 1, ("ray_auto", "catenary_auto", "ray_auto_default")),
-        Piece("chain_own", "1.3", 1, PAIR, 30),
-        *(Piece(shape, "1.1", 1, PAIR, 12) for shape in ("parallel", "branch", "map")),
+        Piece("chain_own", "1.1", 1, ALL),
+        Piece("chain_own_burst12", "burst", 1, AUTO, start_s=START_S[0]),
+        Piece("chain_own", "1.3", 1, PAIR),
+        *(Piece(shape, "1.2", 1, PAIR, 20) for shape in SHAPES),
     ]
 
 
 def full() -> list[Piece]:
     """All loads and three seeds, about eight hours."""
-    systems = (*ALL, "ray_auto", "catenary_auto", "ray_auto_default")
-    chains = [Piece("chain_own", load, seed, systems) for seed in (1, 2, 3) for load in (*LOADS, "burst")]
-    fixed = [Piece("chain_fixed", load, seed, PAIR) for seed in (1, 2, 3) for load in LOADS]
-    shapes = [
-        Piece(shape, load, seed, PAIR)
+    systems = (*ALL, *AUTO, "ray_auto_default")
+    chains = [Piece("chain_own", load, seed, systems) for seed in (1, 2, 3) for load in LOADS]
+    bursts = [
+        one
         for seed in (1, 2, 3)
-        for shape in ("parallel", "branch", "map")
-        for load in ("0.9", "1.1")
+        for one in (
+            Piece("chain_own", "burst", seed, ALL),
+            *(Piece("chain_own_burst12", "burst", seed, systems[-3:], start_s=start_s) for start_s in START_S),
+        )
     ]
-    return [*chains, *fixed, *shapes]
+    fixed = [Piece("chain_fixed", load, seed, PAIR) for seed in (1, 2, 3) for load in LOADS]
+    shapes = [Piece(shape, load, seed, PAIR) for seed in (1, 2, 3) for shape in SHAPES for load in ("0.9", "1.2")]
+    return [*chains, *bursts, *fixed, *shapes]
 
 
 def work_of(piece: Piece, traces: Path | None, out: Path) -> Work:
@@ -71,16 +81,18 @@ def work_of(piece: Piece, traces: Path | None, out: Path) -> Work:
         ScenarioError: a file cannot be used.
     """
     scenario = SCENARIOS / f"{piece.scenario}.yaml"
+    starts = () if piece.start_s is None else (f"wake_s={piece.start_s:g}",)
     if piece.source is not None:
         real_arrivals = real_trace(piece.source, piece.load, piece.seconds or 60.0, out)
         return load_work(scenario, real_arrivals, piece.seed, tenants=TENANTS)
     trace = _trace(piece, traces)
     if trace is not None:
-        return load_work(scenario, cut(trace, piece.seconds, out), piece.seed, tenants=TENANTS)
+        work = load_work(scenario, cut(trace, piece.seconds, out), piece.seed, starts, TENANTS)
+        return replace(work, label=work.label + _start_label(piece))
     seconds = piece.seconds or 60.0
     phases = BURST if piece.load == "burst" else f"[{{duration_s: {seconds:g}, load: {piece.load}}}]"
     length = "" if piece.load == "burst" else f"_{seconds:g}s"
-    overrides = [f"work.phases={phases}", f"name={piece.scenario}_{piece.load}{length}"]
+    overrides = [f"work.phases={phases}", f"name={piece.scenario}_{piece.load}{length}{_start_label(piece)}", *starts]
     return load_work(scenario, None, piece.seed, overrides, TENANTS)
 
 
@@ -104,6 +116,10 @@ def real_trace(source: Path, load: str, seconds: float, out: Path) -> Path:
     path = out / f"{source.stem}_{load}_{seconds:g}s.csv"
     write_trace(source, load_scenario(SCENARIOS / "chain_own.yaml"), float(load), seconds, 1, path)
     return path
+
+
+def _start_label(piece: Piece) -> str:
+    return "" if piece.start_s is None else f"_start_{piece.start_s:g}s"
 
 
 def _trace(piece: Piece, traces: Path | None) -> Path | None:

@@ -22,7 +22,7 @@ from bench.arrival import Arrival, CallFigures, Ending
 from bench.ray_serve.rpc import METHOD
 from bench.system import Capacity
 from bench.versions import ROOT
-from bench.work import Work, profiles
+from bench.work import Work, profiles, switch_times
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
@@ -106,7 +106,8 @@ class RaySystem:
         return Ending("SUCCEEDED", calls=tuple(CallFigures(**call) for call in calls))
 
     async def capacity(self) -> Capacity:
-        return Capacity(self._states.get("RUNNING", 0), sum(self._states.values()))
+        replicas = sum(self._states.values())
+        return Capacity(replicas, replicas)
 
     def _spec(self, port: int, http_port: int) -> dict[str, Any]:
         settings, shares = self._settings, self._gpu_shares()
@@ -124,7 +125,11 @@ class RaySystem:
         }
 
     def _engines(self) -> Mapping[str, Any]:
-        return profiles(self._work)
+        """A replica of an autoscaled model takes as long to start as an engine of Catenary takes to wake."""
+        found = profiles(self._work)
+        if self._settings.autoscaling is None:
+            return found
+        return {name: {**found[name], "start_s": times["wake_s"]} for name, times in switch_times(self._work).items()}
 
     def _gpu_shares(self) -> Mapping[str, float]:
         """By model, of one GPU for a replica."""

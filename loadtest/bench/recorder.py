@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.arrival import Finished
+from bench.system import Capacity
 from bench.watch import Sample
 
 
@@ -40,6 +41,10 @@ def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     with gzip.open(path, "rt") as file:
         return [json.loads(line) for line in file]
+
+
+def capacity_line(at_s: float, capacity: Capacity) -> dict[str, Any]:
+    return {"at_s": round(at_s, 2), **asdict(capacity)}
 
 
 def sample_line(sample: Sample) -> dict[str, Any]:

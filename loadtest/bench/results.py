@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.descriptions import DESCRIPTIONS
 from bench.recorder import read_lines
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """``about``: git hash, machine, time; ``rows`` in the order in which they were measured."""
+    """``about``: git hash, machine, time; ``rows`` by trace, Ray Serve's systems before Catenary's."""
 
     folder: Path
     about: Mapping[str, Any]
@@ -24,6 +25,9 @@ class Results:
 
     def processes(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
         return self._lines(row, ".processes.jsonl.gz")
+
+    def engines(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self._lines(row, ".engines.jsonl.gz")
 
     def traces(self) -> list[str]:
         return sorted({row["trace"] for row in self.rows})
@@ -39,7 +43,13 @@ class Results:
 def load_results(folder: Path) -> Results:
     path = folder / "ray.json"
     about = path.with_suffix(".about.json")
-    return Results(folder, json.loads(about.read_text()), json.loads(path.read_text()))
+    rows = sorted(json.loads(path.read_text()), key=lambda row: (row["trace"], _place(row["system"])))
+    return Results(folder, json.loads(about.read_text()), rows)
+
+
+def _place(system: str) -> tuple[int, str]:
+    names = list(DESCRIPTIONS)
+    return (names.index(system) if system in names else len(names), system)
 
 
 def missed_by_decile(runs: Sequence[Mapping[str, Any]]) -> list[float]:

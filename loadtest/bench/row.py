@@ -17,7 +17,8 @@ LATE_GENERATOR_S = 0.05
 class Row:
     """Shares are 0..1 of all runs; refused and failed runs are missed. Quantiles are over runs that succeeded, in time
     or late. ``cpu_share``: of all cores, by the system and the load generator together. ``saturated``: a core or the
-    machine was busy, or the generator late, so that the row is not about scheduling. ``simulated_missed``: what the
+    machine was busy, or the generator late, so that the row is not about scheduling. Replica seconds count engines that
+    take calls, start or stop; accelerator seconds what is held with or without one. ``simulated_missed``: what the
     simulator says for the same runs; None where it has no such system. ``git``: the commit measured."""
 
     system: str

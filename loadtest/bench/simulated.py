@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.catenary_system import SLEEP_S, WAKE_S
 from bench.measure import SETTLE_S
-from bench.systems import ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
+from bench.systems import MAX_REPLICAS, ON_SPLIT, PLANNED, SIMULATED, SPLITS, num_accelerators
 from bench.work import Work, warm_up
 from catenary.model.run import Run
 from catenary.simulation.cluster import Cluster
 from catenary.simulation.ends import SubmittedRun
-from catenary.simulation.presets import PRESETS
+from catenary.simulation.presets import PRESETS, UNBOUNDED_LOOKAHEAD
 from catenary.simulation.scenario import Scenario, parse_scenario
 from catenary.simulation.simulate import prepare
 
@@ -26,11 +25,22 @@ def simulated_missed(system: str, work: Work) -> float | None:
     replicas = work.scenario.replicas
     if system in ON_SPLIT:
         replicas = dict(SPLITS.get(str(work.workflow["name"]), replicas))
-    changes: dict[str, Any] = {}
+    if system == "ray_all_up":
+        replicas = dict.fromkeys(replicas, MAX_REPLICAS)
+    changes: dict[str, Any] = _slack_alone(work) if system == "ray_slack" else {}
     if system in PLANNED:
-        accelerators = num_accelerators(system, work)
-        changes = {"accelerators": accelerators, "provisioner": PLANNED[system], "sleep_s": SLEEP_S, "wake_s": WAKE_S}
+        changes = {"accelerators": num_accelerators(system, work), "provisioner": PLANNED[system]}
     return _missed(work, preset, replicas, changes)
+
+
+def _slack_alone(work: Work) -> dict[str, Any]:
+    """The routing rule by itself: calls go to an engine at once, the earliest latest start first in its queue."""
+    models = work.scenario.model_dump()["models"]
+    return {
+        "gateway": {"admission": "none", "shed_lost": False, "shed_crowded": False},
+        "router": {"shed_lost": False, "triage": False},
+        "models": {name: {**section, "lookahead": UNBOUNDED_LOOKAHEAD} for name, section in models.items()},
+    }
 
 
 def best_splits(work: Work, preset: str = "fcfs") -> list[tuple[float, Mapping[str, int]]]:

@@ -10,7 +10,8 @@ from bench.arrival import Arrival, Ending
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Engines that take calls, and accelerators that are held, starting or stopping ones included."""
+    """``replicas``: engines that take calls, start or stop; ``accelerators``: held, whether an engine on them does any
+    of that or not."""
 
     replicas: int
     accelerators: int

@@ -23,7 +23,7 @@ AUTOSCALING = {
 """Ray's defaults (30 s, 30 s, 10 s) answer a burst of 20 s after its end."""
 
 SHARED: Mapping[str, Any] = {"policy": "risk", "interval_s": 0.5, "replica_price": 0.0}
-AUTO: Mapping[str, Any] = {"policy": "risk", "interval_s": 0.25, "replica_price": 0.3}
+AUTO: Mapping[str, Any] = {"policy": "risk", "interval_s": 0.25, "replica_price": 0.1}
 """The provisioner where every model is resident on each accelerator: as many as the scenario has replicas, all in use;
 or as many as Ray's autoscaler may take, with a price on each that is awake."""
 
@@ -90,12 +90,15 @@ SIMULATED: Mapping[str, str] = {
     "ray_fixed": "fcfs",
     "ray_tuned": "fcfs",
     "ray_split": "fcfs",
+    "ray_slack": "catenary",
+    "ray_all_up": "fcfs",
     "catenary": "catenary",
     "catenary_split": "catenary",
     "catenary_blind": "fcfs",
     "catenary_shared": "catenary",
     "catenary_auto": "catenary",
 }
-"""Preset of the simulator's policies that stands for a system."""
+"""Preset of the simulator's policies that stands for a system. ``ray_all_up``: as many replicas as ``ray_auto`` may
+take, all up from the start: no autoscaler does better with them, first come, first served."""
 
 ON_SPLIT = ("ray_split", "catenary_split")

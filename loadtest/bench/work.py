@@ -83,6 +83,12 @@ def profiles(work: Work) -> dict[str, dict[str, Any]]:
     }
 
 
+def switch_times(work: Work) -> dict[str, dict[str, float]]:
+    """By model, what an engine takes to go to sleep and to be back (catenary.model.profile.EngineProfile)."""
+    found = true_profiles(work.scenario).items()
+    return {model: {"sleep_s": profile.sleep_s, "wake_s": profile.wake_s} for model, profile in found}
+
+
 def engine_workflow(workflow: Mapping[str, Any], marks: Sequence[str] = ()) -> dict[str, Any]:
     """The workflow with ``#out=N`` before each prompt, N from an input of its own; a map's items carry it themselves.
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
+
+import psutil
 
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Sampling
@@ -88,11 +91,20 @@ class EngineReplica:
         raise RuntimeError(error)
 
 
+def process_age_s() -> float:
+    """The start of the replica's process counts as a part of the engine's start-up."""
+    age_s: float = time.time() - psutil.Process().create_time()
+    return age_s
+
+
 async def _engine(model: str, spec: Mapping[str, Any]) -> tuple[Engine, Tokenizer]:
     if "vllm" in spec:
         sys.path.append(spec["vllm"]["packages"])
         from bench.ray_serve.vllm_replica import vllm_engine
 
         return await vllm_engine(model, spec["vllm"])
-    settings = EmulatedSettings(EngineProfile(model, **spec), MAX_MODEL_LEN, DEFAULT_OUTPUT_TOKENS)
+    start_s = max(0.0, spec.get("start_s", 0.0) - process_age_s())
+    settings = EmulatedSettings(
+        EngineProfile(model, **{**spec, "start_s": start_s}), MAX_MODEL_LEN, DEFAULT_OUTPUT_TOKENS
+    )
     return EmulatedEngine(settings), WordTokenizer()
