@@ -27,6 +27,8 @@ def grid_table(profile: profile_pb2.Profile) -> Table:
     table = Table(
         "point",
         box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
         title=f"{profile.model} on {profile.accelerator}, {profile.engine}; milliseconds",
         title_justify="left",
     )
