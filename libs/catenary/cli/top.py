@@ -14,14 +14,13 @@ from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
 from catenary.cli.objectives import Objective, objectives
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, JsonOption, addresses_of
 from catenary.cli.status import ClusterStatus, ConfigOption, cluster_status, status_shape
-from catenary.cli.top_view import plan_view, top_view
+from catenary.cli.top_view import top_view
 from catenary.client import CatenaryError, Client
 from catenary.runtime.config import Config, ConfigError, load_config
 
 MAX_RUNS = 200
 
 OnceOption = Annotated[bool, typer.Option("--once", help="Print once and end.")]
-PlanOption = Annotated[bool, typer.Option("--plan", help="Only the provisioner's plan, with all its reasons; once.")]
 IntervalOption = Annotated[float, typer.Option("--interval", min=0.2, max=3600.0, help="Seconds between two looks.")]
 
 
@@ -36,7 +35,6 @@ class Look:
 def top_command(
     config: ConfigOption = None,
     once: OnceOption = False,
-    plan: PlanOption = False,
     json_output: JsonOption = False,
     interval_s: IntervalOption = 1.0,
     address: AddressOption = DEFAULT_ADDRESS,
@@ -48,7 +46,7 @@ def top_command(
         except ConfigError as error:
             raise UsageProblem(str(error)) from error
     console = Console(highlight=False)
-    live = console.is_terminal and not (once or plan or json_output)
+    live = console.is_terminal and not (once or json_output)
     work = _follow(settings, address, console, interval_s) if live else _look(settings, addresses_of(address))
     try:
         look = asyncio.run(work)
@@ -57,7 +55,7 @@ def top_command(
     if json_output:
         print_json(_shape(look))
     elif not live:
-        console.print(plan_view(look.status.plan) if plan else top_view(look))
+        console.print(top_view(look))
     if not look.status.gateway_answers:
         raise typer.Exit(Exit.UNREACHABLE)
 
