@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help:  ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 setup:  ## Make .venv (CATENARY_TORCH=auto|cpu|gpu|none|URL); nothing to do the second time
 	@$(PYTHON) scripts/setup

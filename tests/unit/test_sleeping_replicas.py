@@ -29,7 +29,7 @@ from catenary.model.plan import WantedWorker, WorkerPhase
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import DROPPED, Replica, ReplicaState, ResidentCall, Worker
 from catenary.policy.admission import AdmissionContext, feasible
-from catenary.policy.provisioning.context import PlanContext, PlanSettings
+from catenary.policy.provisioning.context import Bounds, PlanContext, PlanSettings
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 from catenary.policy.span import Span
 
@@ -180,3 +180,28 @@ def test_an_idle_worker_is_released_in_time_and_started_again_when_the_plan_want
     assert not of(StartWorker, [*core.handle(Tick(), 20.0)])
     script.moves = (Move(MoveKind.START, "w0", "", "x"),)
     assert of(StartWorker, [*core.handle(Tick(), 22.0)])
+
+
+def asleep(name: str, num_frozen: int = 0) -> Worker:
+    replicas = (
+        Replica("x", ReplicaState.ASLEEP, 1, 2, num_running=num_frozen),
+        Replica("y", ReplicaState.ASLEEP, 1, 2),
+    )
+    return Worker(name, f"{name}:1", 1, replicas)
+
+
+def released(bounds: dict[str, Bounds], *workers: Worker) -> list[str]:
+    """What an allocator gives back of workers on which nothing has been awake for ten seconds, five being allowed."""
+    allocator = Allocator(Script(), PlanSettings(idle_release_s=5.0), Outlook({"x": PROFILE, "y": PROFILE}, bounds))
+    allocator.plan(workers, 0.0)
+    return [move.worker_id for move in allocator.plan(workers, 10.0)]
+
+
+def test_as_many_replicas_as_are_kept_warm_stay_loaded_however_idle() -> None:
+    workers = (asleep("w0"), asleep("w1"), asleep("w2"))
+    assert released({}, *workers) == ["w0", "w1", "w2"]
+    assert released({"x": Bounds(keep_warm=2)}, *workers) == ["w0"]
+
+
+def test_a_worker_with_frozen_calls_is_not_released() -> None:
+    assert released({}, asleep("w0"), asleep("w1", num_frozen=1)) == ["w0"]

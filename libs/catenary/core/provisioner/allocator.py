@@ -99,13 +99,14 @@ class Allocator:
         return begun
 
     def _releases(self, accelerators: Sequence[Accelerator]) -> Iterable[Move]:
-        """Accelerators on which nothing has been awake for long, as far as enough replicas stay loaded."""
+        """Accelerators on which nothing has been awake for long and no call is frozen, as far as enough replicas stay
+        loaded."""
         after_s = self._settings.idle_release_s
         if after_s <= 0:
             return
         loaded = Counter(model for a in accelerators for model in (*a.asleep, a.awake, *a.beside))
         for accelerator in accelerators:
-            if accelerator.awake or accelerator.idle_s < after_s or not accelerator.movable:
+            if accelerator.awake or accelerator.frozen or accelerator.idle_s < after_s or not accelerator.movable:
                 continue
             bounds = self.outlook.bounds
             if any(loaded[m] <= bounds[m].keep_warm for m in accelerator.asleep if m in bounds and bounds[m].keep_warm):
