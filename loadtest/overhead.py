@@ -25,11 +25,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import grpc.aio
 import psutil
 import yaml
 
 from catenary.runtime.cluster import Cluster
-from catenary.runtime.rpc import channel
 from catenary.runtime.store.connection import connect
 from catenary.v1 import gateway_service_pb2 as pb
 from catenary.v1 import gateway_service_pb2_grpc as rpc
@@ -109,9 +109,10 @@ async def client(stub: rpc.GatewayServiceStub, workflow: workflow_pb2.Workflow, 
 
 
 async def drive(addresses: Sequence[str], clients: int, workflow: workflow_pb2.Workflow, seconds: float) -> Tally:
-    """The clients are spread over the gateways."""
+    """The clients are spread over the gateways and come by TCP, as other systems' clients do."""
     async with contextlib.AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(channel(address)) for address in addresses]
+        channels = [grpc.aio.insecure_channel(address) for address in addresses]
+        connections = [await stack.enter_async_context(channel) for channel in channels]
         stubs = itertools.cycle([rpc.GatewayServiceStub(connection) for connection in connections])
         tally = Tally()
         until = time.monotonic() + seconds

@@ -1,9 +1,9 @@
 """Round trip of one message over one gRPC stream between two processes, and its processor time on each side.
 
-    python loadtest/stream_latency.py [--messages 2000]
+    python loadtest/stream_latency.py [--messages 2000] [--unix]
     GRPC_EXPERIMENTS=-event_engine_client,-event_engine_listener python loadtest/stream_latency.py  # the older poller
 
-What a hop between two services costs before either does anything.
+What a hop between two services costs before either does anything, over loopback or with ``--unix`` a Unix socket.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import multiprocessing
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from multiprocessing.connection import Connection
@@ -33,20 +34,21 @@ async def _echo(requests: AsyncIterator[bytes], context: object) -> AsyncIterato
         yield request
 
 
-async def serve(told: Connection) -> None:
+async def serve(told: Connection, socket: str) -> None:
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((Echo(),))
-    told.send(server.add_insecure_port("127.0.0.1:0"))
+    port = server.add_insecure_port(socket or "127.0.0.1:0")
+    told.send(socket or f"127.0.0.1:{port}")
     await server.start()
     await server.wait_for_termination()
 
 
-def host(told: Connection) -> None:
-    asyncio.run(serve(told))
+def host(told: Connection, socket: str) -> None:
+    asyncio.run(serve(told, socket))
 
 
-async def measure(port: int, peer: psutil.Process, messages: int) -> str:
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+async def measure(address: str, peer: psutil.Process, messages: int) -> str:
+    async with grpc.aio.insecure_channel(address) as channel:
         call = channel.stream_stream("/echo/Echo")()
         for number in range(WARM_UP + messages):
             if number == WARM_UP:
@@ -67,12 +69,18 @@ def _cpu_s(process: psutil.Process) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=2_000)
+    parser.add_argument("--unix", action="store_true")
     args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        report(f"unix:{folder}/echo" if args.unix else "", args.messages)
+
+
+def report(socket: str, messages: int) -> None:
     hears, told = multiprocessing.Pipe(duplex=False)
-    server = multiprocessing.get_context("spawn").Process(target=host, args=(told,), daemon=True)
+    server = multiprocessing.get_context("spawn").Process(target=host, args=(told, socket), daemon=True)
     server.start()
     try:
-        print(asyncio.run(measure(hears.recv(), psutil.Process(server.pid), args.messages)))
+        print(asyncio.run(measure(hears.recv(), psutil.Process(server.pid), messages)))
     finally:
         server.terminate()
         server.join()
