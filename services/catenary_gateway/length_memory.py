@@ -31,7 +31,7 @@ class LengthMemory:
         self._num_saved = 0
 
     async def recall(self) -> None:
-        """Begin with what an earlier process of this gateway has learned."""
+        """Begin with what an earlier process of this gateway has learned, or another one where this id is new."""
         try:
             self._lengths().learn(lengths_from_proto(await self._store.get()))
         except (*STORE_ERRORS, DecodeError) as error:

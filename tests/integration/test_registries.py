@@ -8,10 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from catenary.runtime.store.errors import StoreFull
+from catenary.runtime.store.lengths import LengthStore
 from catenary.runtime.store.profiles import ProfileStore
 from catenary.runtime.store.specs import SpecStore
 from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
-from catenary.v1 import profile_pb2
+from catenary.v1 import lengths_pb2, profile_pb2
 
 
 async def test_a_workflow_is_found_by_version_and_as_the_newest(redis: Redis) -> None:
@@ -85,3 +86,12 @@ async def test_a_profile_over_the_bound_is_refused(redis: Redis) -> None:
     with pytest.raises(StoreFull):
         await profiles.put(profile_pb2.Profile(model="b"))
     assert (await profiles.put(profile_pb2.Profile(model="a"))).version == 2
+
+
+async def test_a_gateway_finds_the_lengths_that_it_has_put_and_a_new_one_the_newest(redis: Redis) -> None:
+    first, second, new = (LengthStore(redis, name) for name in ("g0", "g1", "g2"))
+    assert await new.get() == lengths_pb2.LearnedLengths()
+    for store, call in ((first, "a"), (second, "b")):
+        message = lengths_pb2.LearnedLengths(calls=[lengths_pb2.CallLengths(call=call)])
+        await store.put(message.SerializeToString())
+    assert [(await store.get()).calls[0].call for store in (first, second, new)] == ["a", "b", "b"]
