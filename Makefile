@@ -66,14 +66,14 @@ format: setup  ## Format and sort imports
 bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL=1: hours; RESUME=1; TRACES=dir; REAL=csv; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) $(if $(REAL),--real $(abspath $(REAL))) $(if $(KEEP),--keep) $(if $(RESUME),--resume) \
 		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS)) \
-		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results))
+		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results)) $(ARGS)
 
 bench-overhead: setup .venv-ray/ready  ## What Catenary and Ray Serve add to a call that takes no time (RESUME=1; OUT=dir)
-	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(RESUME),--resume) $(if $(OUT),--out $(abspath $(OUT)))
+	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.overhead $(if $(RESUME),--resume) $(if $(OUT),--out $(abspath $(OUT))) $(ARGS)
 
 bench-vllm: setup .venv-ray/ready  ## The same with vLLM on two cores, ten minutes (SYSTEMS="ray_fixed catenary"; RATES="0.8 1.2"; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench.real_engines $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(RATES),--rates $(RATES)) \
-		--out $(abspath $(or $(OUT),loadtest/results))
+		--out $(abspath $(or $(OUT),loadtest/results)) $(ARGS)
 
 .venv-ray/ready: | setup
 	@$(BIN)/python -m venv .venv-ray

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", help="only these")
     parser.add_argument("--only", nargs="+", help="only these pieces: SCENARIO or SCENARIO:LOAD")
     parser.add_argument("--seeds", type=int, nargs="+", help="each piece with each of these, one seed after the other")
+    parser.add_argument("--seconds", type=float, help="only so much of each piece")
     parser.add_argument("--real", type=Path, help="instead: arrivals and lengths of this trace of single requests")
     parser.add_argument("--keep", action="store_true", help="keep the rows of earlier measurements")
     parser.add_argument("--resume", action="store_true", help="keep, and measure only what has no row of this commit")
@@ -41,6 +42,8 @@ def main() -> None:
         pieces = real(args.real) if args.real else full() if args.full else quick()
         if args.seeds:
             pieces = list(dict.fromkeys(replace(one, seed=seed) for seed in args.seeds for one in pieces))
+        if args.seconds:
+            pieces = [replace(one, seconds=args.seconds) for one in pieces]
         if args.only:
             pieces = [one for one in pieces if {one.scenario, f"{one.scenario}:{one.load}"} & set(args.only)]
         jobs = jobs_of(pieces, args.systems, args.traces, args.out)

@@ -19,9 +19,9 @@ ALL = ("ray_fixed", "catenary", "ray_tuned", "catenary_blind", "ray_split", "cat
 PAIR = ("ray_fixed", "catenary")
 AUTO = ("ray_auto", "catenary_auto")
 SHAPES = ("parallel", "branch", "map")
-START_S = (5.0, 0.5)
-"""Of an engine in a burst. 0.5: of one in vLLM's sleep mode on an H100; 5: longer than of one there that reads its
-weights again (docs/benchmarks-gpu.md)."""
+START_S = (3.0, 5.0, 0.5)
+"""Of an engine in a burst. 0.5: of one in vLLM's sleep mode on an H100; 3: of an 8-billion one there that reads its
+weights again (docs/benchmarks-gpu.md); 5: longer than any there."""
 LOADS = ("0.8", "0.9", "1.0", "1.1", "1.3")
 
 
