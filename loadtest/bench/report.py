@@ -24,6 +24,7 @@ dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; } dd {
 img { display: block; max-width: 100%; margin: 1rem 0; }
 """
 NOTES = (
+    "Trace: workflow, load (1.0: what the engines can do), seed. "
     "Missed: refused, failed and late runs, of all that arrived; latency counts from the intended arrival. "
     "Saturated: a core or the machine was busy in more than a tenth of the samples, or the generator was late; "
     "such a row is not about scheduling. Replica seconds: engines that take calls, start or stop. Accelerator seconds: "

@@ -14,12 +14,14 @@ import pytest
 from bench.arrival import Arrival, Ending, Finished
 from bench.essays import WORKFLOW, cpu_fleet
 from bench.generator import offer
-from bench.pieces import cut, real_trace
+from bench.pieces import Piece, cut, real_trace, work_of
+from bench.ray_system import RaySettings, RaySystem
 from bench.real_engines import loads
 from bench.shapes import gpu_fleet
 from bench.simulated import warmed
 from bench.system import Capacity
-from bench.work import load_work, warm_up
+from bench.systems import AUTOSCALING
+from bench.work import load_work, switch_times, warm_up
 from catenary.model.spec import parse_workflow
 from catenary.runtime.word_tokenizer import WordTokenizer, asks_for_mark, requested_output_tokens
 from catenary.simulation.simulate import prepare
@@ -130,6 +132,15 @@ def test_a_cut_trace_ends_where_it_is_told_to(tmp_path: Path) -> None:
     work = load_work(SCENARIOS / "chain_own.yaml", cut(TRACE, 5, tmp_path))
     assert 60 < len(work.arrivals) < 110
     assert work.arrivals[-1].at_s < 5
+
+
+def test_engines_of_a_piece_take_as_long_to_start_as_it_says(tmp_path: Path) -> None:
+    work = work_of(Piece("chain_own_burst12", "burst", 1, (), start_s=3.0), None, tmp_path)
+    assert {times["wake_s"] for times in switch_times(work).values()} == {3.0}
+    assert work.label == "chain_own_burst12_burst_start_3s_seed1"
+    settings = RaySettings(work.scenario.replicas, autoscaling=AUTOSCALING)
+    autoscaled = RaySystem("ray_auto", work, settings, Path("python"))._engines()
+    assert {engine["start_s"] for engine in autoscaled.values()} == {3.0}
 
 
 def test_warm_up_runs_are_the_same_each_time_and_of_the_same_work() -> None:

@@ -11,11 +11,12 @@ import pytest
 from bench.arrival import Arrival, CallFigures, Ending, Finished
 from bench.comparison import Job, missing, write_rows
 from bench.limits import Limits, bisect
-from bench.recorder import run_line, sample_line, write_lines
+from bench.recorder import capacity_line, run_line, sample_line, write_lines
 from bench.report import write_report
 from bench.results import missed_by_decile
 from bench.row import Load, Measured, Row, row
 from bench.system import Capacity
+from bench.usage_plots import role
 from bench.versions import git_hash
 from bench.watch import Sample
 from bench.work import load_work
@@ -101,6 +102,33 @@ def test_the_page_needs_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "http" not in page
     assert "chain_1.1_seed1" in capsys.readouterr().out
     assert json.loads((tmp_path / "ray.json").read_text()) == [asdict(one)]
+
+
+@pytest.mark.parametrize(
+    ("process", "of"),
+    [
+        ("generator", "load generator"),
+        ("gateway", "front: gateway; proxy and ingress"),
+        ("ray ProxyActor", "front: gateway; proxy and ingress"),
+        ("worker w1#2", "engines: workers; replicas"),
+        ("ray C#2", "engines: workers; replicas"),
+        ("default_worker.py#3", "engines: workers; replicas"),
+        ("ray ServeController", "control and store"),
+        ("valkey", "control and store"),
+    ],
+)
+def test_processes_of_both_sides_have_the_same_roles(process: str, of: str) -> None:
+    assert role(process) == of
+
+
+def test_engines_that_start_and_stop_are_drawn_over_time(tmp_path: Path) -> None:
+    found = measured(*(run(number, 1.0) for number in range(12)))
+    write_rows(tmp_path / "ray.json", [made(found)])
+    raw = tmp_path / "raw" / "catenary-chain_1.1_seed1"
+    write_lines(raw.with_name(raw.name + ".jsonl.gz"), [run_line(finished) for finished in found.finished])
+    write_lines(raw.with_name(raw.name + ".engines.jsonl.gz"), [capacity_line(*point) for point in found.capacities])
+    write_report(tmp_path)
+    assert (tmp_path / "plots" / "chain_1.1_seed1_engines.png").is_file()
 
 
 def test_a_comparison_that_was_cut_goes_on_with_what_has_no_row_of_this_commit() -> None:
