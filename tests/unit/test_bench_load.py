@@ -68,10 +68,9 @@ async def offered(system: SlowSystem, load: list[Arrival]) -> list[Finished]:
 
 
 async def test_runs_are_sent_at_their_times_whatever_became_of_those_before() -> None:
-    began = time.monotonic()
-    finished = await offered(SlowSystem(0.3), arrivals(0.0, 0.05, 0.1))
-    assert time.monotonic() - began < 0.85
-    assert [one.sent_s for one in finished] == pytest.approx([0.0, 0.05, 0.1], abs=0.04)
+    times = (0.0, 0.05, 0.1)
+    finished = await offered(SlowSystem(1.0), arrivals(*times))
+    assert all(0 <= one.sent_s - at_s < 0.9 for one, at_s in zip(finished, times, strict=True))
 
 
 async def test_latency_counts_from_the_intended_arrival_where_the_generator_was_late() -> None:

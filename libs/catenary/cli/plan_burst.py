@@ -73,7 +73,9 @@ def hint(question: Question) -> str:
     wait_s = max(_profiled_waits_s(question), default=0.0)
     if wait_s < LONG_WAIT_S:
         return ""
-    return f"one more replica takes up to {wait_s:g} s to be ready: --burst N says what must stand awake, and the cost"
+    return (
+        f"one more replica takes up to {wait_s:.3g} s to be ready: --burst N says what must stand awake, and the cost"
+    )
 
 
 def _profiled_waits_s(question: Question) -> list[float]:
