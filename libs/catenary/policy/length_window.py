@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
+from catenary.policy.length_tail import LengthTail
 from catenary.policy.regression import Features, fit, predict
 
 WINDOW = 256
 ENOUGH = 8
+SPARSE = 32
 REGRESS_FROM = 48
 REFIT_EVERY = 32
 FAR = 6.0  # times the median of a feature: from there on it tells nothing
@@ -40,6 +42,7 @@ class LengthWindow:
         self._least = self._most = 0.0
         self._since_fit = 0
         self._fresh: Shape | None = None
+        self._tail: LengthTail | None = None
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> LengthWindow:
@@ -69,7 +72,7 @@ class LengthWindow:
         bisect.insort(self._ratios, ratio)
         self._sum += ratio
         self._square_sum += ratio * ratio
-        self._fresh = None
+        self._fresh = self._tail = None
         self._since_fit += 1
         if self._since_fit >= REFIT_EVERY or len(self._samples) <= ENOUGH:
             self._refit()
@@ -81,18 +84,14 @@ class LengthWindow:
         return min(max(predict(self._weights, features), self._least), self._most)
 
     def left(self, features: Features | None, done: int) -> LengthEstimate | None:
-        """Tokens after ``done`` of a call that is longer; None where no call was."""
+        """Tokens after ``done`` of a call that is longer; None where hardly any can be.
+
+        Where fewer than 32 longer ones are known, they follow from a lognormal distribution through all lengths.
+        """
         expected = self.expected(features)
-        if done == 0:
-            if self._fresh is None:
-                self._fresh = _shape(self._ratios, self._sum, self._square_sum)
-            shape = self._fresh
-        else:
-            first = bisect.bisect_right(self._ratios, done / expected)
-            if first == len(self._ratios):
-                return None
-            rest = self._ratios[first:]
-            shape = _shape(rest, sum(rest), sum(map(mul, rest, rest)))
+        shape = self._beyond(done / expected) if done else self._all()
+        if shape is None:
+            return None
         q10, q50, q90, mean, deviation = shape
         return LengthEstimate(
             expected * q10 - done,
@@ -101,6 +100,20 @@ class LengthWindow:
             expected * mean - done,
             expected * deviation,
         )
+
+    def _all(self) -> Shape:
+        if self._fresh is None:
+            self._fresh = _shape(self._ratios, self._sum, self._square_sum)
+        return self._fresh
+
+    def _beyond(self, ratio: float) -> Shape | None:
+        rest = self._ratios[bisect.bisect_right(self._ratios, ratio) :]
+        if len(rest) < SPARSE:
+            if self._tail is None:
+                self._tail = LengthTail.of(self._ratios)
+            if (shape := self._tail.beyond(ratio)) is not None:
+                return shape
+        return _shape(rest, sum(rest), sum(map(mul, rest, rest))) if rest else None
 
     def _refit(self) -> None:
         self._since_fit = 0
@@ -116,7 +129,7 @@ class LengthWindow:
         self._samples = deque(zip(rows, lengths, ratios, strict=True))
         self._ratios = sorted(ratios)
         self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
-        self._fresh = None
+        self._fresh = self._tail = None
 
     def _is_usual(self, features: Features) -> bool:
         return all(map(le, features, self._bounds))
