@@ -18,6 +18,7 @@ from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
 from catenary.policy.prediction import Traffic
 from catenary.policy.provisioning import PLANNERS
+from catenary.policy.provisioning.candidates import candidates
 from catenary.policy.provisioning.context import (
     Accelerator,
     ActionTimes,
@@ -150,6 +151,22 @@ def test_running_calls_with_slack_are_frozen_for_a_few_that_wait_and_have_none(s
     moves = risk(PlanContext((accelerator,), pools)).moves
     wanted = [(MoveKind.SWITCH, "x", "y", SleepMode.FREEZE)] if freezes else []
     assert [(move.kind, move.before, move.after, move.mode) for move in moves] == wanted
+
+
+@pytest.mark.parametrize(
+    ("awake", "calls", "mode"), [("y", 4, SleepMode.REPLAY), ("y", 16, SleepMode.DRAIN), ("x", 4, SleepMode.FREEZE)]
+)
+def test_a_switch_lets_calls_go_on_elsewhere_where_that_costs_less_than_their_ends(
+    awake: str, calls: int, mode: SleepMode
+) -> None:
+    """A prompt takes a quarter of a second, a call at half a batch three."""
+    profile = replace(PROFILES["y"], prefill_token_s=0.001)
+    other = Accelerator("w1", awake, asleep=tuple(m for m in PROFILES if m != awake), num_calls=calls)
+    accelerators = (Accelerator("w0", "y", asleep=("x",), num_calls=calls), other)
+    there = PlanContext(accelerators, {"x": pool("x", 8), "y": pool("y", 8, profile=profile)})
+    [move] = [m for m in candidates(there, accelerators) if m.key == (MoveKind.SWITCH, "y", "x")]
+    assert (move.worker_id, move.mode) == ("w0", mode)
+    assert (move.takes_s > 1.0) == (mode is SleepMode.DRAIN)
 
 
 def test_frozen_calls_with_slack_wait_until_those_that_have_none_have_ended() -> None:

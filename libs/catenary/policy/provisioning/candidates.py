@@ -12,7 +12,7 @@ from catenary.policy.provisioning.misses import Capacity
 from catenary.policy.provisioning.sharing import fits
 
 DRAIN_PATIENCE = 2.0
-"""Running calls may hold a switch up for so many times what it takes by itself."""
+"""Running calls that nobody else can take over may hold a switch up for so many times what it takes by itself."""
 
 
 def capacity_of(accelerators: Iterable[Accelerator], models: Iterable[str]) -> dict[str, tuple[float, ...]]:
@@ -110,15 +110,18 @@ def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:
 
 
 def _switch(context: PlanContext, accelerator: Accelerator, name: str, model: str, beside: tuple[str, ...]) -> Move:
-    """Running calls finish first where that is quick; else they go on elsewhere, or where nobody else is awake here."""
+    """Running calls go on elsewhere where that costs engines less than waiting for their ends; where nobody else is
+    awake they finish first if that is quick, or are frozen here."""
     before = context.pools[name]
     takes_s = before.times.sleep_s + _wake_s(context, accelerator, model)
     end_s = drain_s(before) if accelerator.num_calls else 0.0
     others = any(before.model in (a.awake, *a.beside) for a in context.accelerators if a is not accelerator)
-    if end_s <= DRAIN_PATIENCE * takes_s:
+    if others and replay_s(before, accelerator.num_calls) < end_s:
+        mode = SleepMode.REPLAY
+    elif others or end_s <= DRAIN_PATIENCE * takes_s:
         mode, takes_s = SleepMode.DRAIN, takes_s + end_s
     else:
-        mode = SleepMode.REPLAY if others else SleepMode.FREEZE
+        mode = SleepMode.FREEZE
     worker_id = accelerator.worker_id
     return Move(MoveKind.SWITCH, worker_id, before.model, model, takes_s=takes_s, mode=mode, beside=beside)
 
@@ -128,6 +131,11 @@ def drain_s(pool: PoolOutlook) -> float:
     traffic = pool.traffic
     half = pool.profile.max_num_seqs / 2
     return duration_s(pool.profile, traffic.mean_prompt, traffic.mean_output, half, traffic)
+
+
+def replay_s(pool: PoolOutlook, num_calls: int) -> float:
+    """What so many calls cost other engines that take them over half done: prompts and tokens so far computed again."""
+    return num_calls * pool.profile.prefill_s(pool.traffic.mean_prompt + pool.traffic.mean_output / 2)
 
 
 def _least(context: PlanContext, model: str) -> int:
