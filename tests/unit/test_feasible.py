@@ -58,3 +58,12 @@ def test_work_that_can_wait_until_after_the_deadline_is_no_reason_to_refuse() ->
     assert admitted.predicted_s < 1.1
     assert admitted.quote == refused.quote
     assert feasible(replace(context, deferrable={"m": 0.25})).outcome is Outcome.REJECTED_INFEASIBLE
+
+
+def test_a_run_that_costs_others_more_than_its_own_chance_is_refused_where_nobody_waits() -> None:
+    context = AdmissionContext(Span(1.0, 0.04), 1.0, ["m"], {"m": IDLE}, 0.1, others_loss=0.6)
+    refused = feasible(context)
+    assert refused.outcome is Outcome.REJECTED_INFEASIBLE
+    assert "others" in refused.reason
+    assert feasible(replace(context, others_loss=0.4)).outcome is None
+    assert feasible(replace(context, briefest=Span(0.3, 0.01))).outcome is None

@@ -70,6 +70,11 @@ def then(first: Span, second: Span) -> Span:
     return Span(first.mean + second.mean, first.variance + second.variance)
 
 
+def scaled(span: Span, factor: float) -> Span:
+    """``factor`` times the duration."""
+    return Span(factor * span.mean, factor * factor * span.variance)
+
+
 def maybe(span: Span, probability: float) -> Span:
     """The duration with ``probability``, nothing otherwise."""
     if probability >= 1:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from catenary.core.gateway.active import Actions, ActiveRuns
 from catenary.core.gateway.adoption import rebuild
+from catenary.core.gateway.company import FULLER, others_loss
 from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.events import (
@@ -118,15 +119,21 @@ class Entry:
         self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
         models = {compiled.call.model for compiled in run.workflow.calls}
         least, briefest = self._settings.admit_probability, forecaster.briefest(run, calls)
+        path = longest(calls)
+        loss = 0.0
+        if run.deadline_s is not None and briefest is None:
+            pools = [forecaster.pools.get(model) for model in models]
+            loss = others_loss(path, forecaster.fuller(calls, FULLER), run.deadline_s, pools)
         decision = self._admit(
             AdmissionContext(
-                longest(calls),
+                path,
                 run.deadline_s,
                 models,
                 forecaster.pools,
                 least,
                 briefest,
                 self._deferrable(run, models, now),
+                loss,
             )
         )
         if decision.outcome is not None:

@@ -16,7 +16,7 @@ from catenary.policy.lengths import LengthModel, fewest
 from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
 from catenary.policy.regression import Features
 from catenary.policy.slack import PathCall, longest
-from catenary.policy.span import Span, of_many
+from catenary.policy.span import Span, of_many, scaled
 
 BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
@@ -80,9 +80,12 @@ class Forecaster:
         profile, pool = self.profiles[model], self.pools.get(model)
         known = self._steps.get(model)
         if known is None or known[0] is not profile or known[1] is not pool:
-            step_s = loaded_step_s(profile, self._batch(model), self.traffic(model))
+            step_s = self._step_at_s(model)
             known = self._steps[model] = (profile, pool, step_s)
         return known[2]
+
+    def _step_at_s(self, model: str, share: float = 1.0) -> float:
+        return loaded_step_s(self.profiles[model], share * self._batch(model), self.traffic(model))
 
     def path(self, run: ActiveRun) -> list[PathCall]:
         """The calls of the run that have not ended, in topological order."""
@@ -109,6 +112,11 @@ class Forecaster:
                 for call in calls
             ]
         )
+
+    def fuller(self, calls: Sequence[PathCall], share: float) -> Span:
+        """The path if each engine had ``share`` times its calls."""
+        slower = {model: self._step_at_s(model, share) / self.step_s(model) for model in {c.model for c in calls}}
+        return longest([replace(call, span=scaled(call.span, slower[call.model])) for call in calls])
 
     def prompt_tokens(self, workflow: CompiledWorkflow, name: str, input_tokens: Mapping[str, float]) -> float:
         """Size of a prompt that is not rendered yet: its fixed text, its inputs and the outputs that it includes."""

@@ -15,7 +15,8 @@ from catenary.policy.span import Span
 class AdmissionContext:
     """``path``: the run's predicted time without queues (s); ``models`` that it calls; ``pools`` by model.
     ``briefest``: the path if calls whose lengths are not learned yet gave their fewest tokens; None: all are known.
-    ``deferrable``: by model, the share of the work that waits there which need not begin before the deadline."""
+    ``deferrable``: by model, the share of the work that waits there which need not begin before the deadline.
+    ``others_loss``: how many of the runs that are there one more run is expected to cost their deadline."""
 
     path: Span
     deadline_s: float | None
@@ -24,6 +25,7 @@ class AdmissionContext:
     min_probability: float = 0.5
     briefest: Span | None = None
     deferrable: Mapping[str, float] = field(default_factory=dict)
+    others_loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

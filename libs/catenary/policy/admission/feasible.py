@@ -36,7 +36,14 @@ def feasible(context: AdmissionContext) -> AdmissionDecision:
     contended = any(context.pools[model].is_contended for model in context.models)
     least = context.min_probability if contended else UNCONTENDED * context.min_probability
     hoped = then(context.briefest, Span(sum(waits.values()))) if context.briefest is not None else path
-    if max(probability, hoped.probability_within(context.deadline_s)) >= least:
+    likely = max(probability, hoped.probability_within(context.deadline_s))
+    if not contended and likely < context.others_loss:
+        reason = (
+            f"predicted {path.median:.2f} s against a deadline of {context.deadline_s:.2f} s (probability "
+            f"{probability:.3f}), and would cost others that run {context.others_loss:.3f} of theirs"
+        )
+        return AdmissionDecision(Outcome.REJECTED_INFEASIBLE, reason, probability, path.median, quote)
+    if likely >= least:
         return AdmissionDecision(None, "likely in time", probability, path.median, quote)
     queues = ", ".join(f"{model} {wait:.2f} s" for model, wait in sorted(waits.items()) if wait > 0) or "none"
     reason = (

@@ -1,0 +1,27 @@
+"""What one more run costs those that share its engines, where nobody waits for a seat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from catenary.model.dispatch import PoolState
+from catenary.policy.span import Span
+
+FULLER = 1.1
+ROOMY = 0.5
+"""Part of a pool's seats. Where more are taken a queue tells when too much is asked for, and rations it by slack."""
+
+
+def others_loss(path: Span, fuller: Span, deadline_s: float, pools: Iterable[PoolState | None]) -> float:
+    """Expected number of runs in time that one more run costs.
+
+    Rule: it makes the engines of ``n`` like it 1/n fuller, and each of the ``n`` loses 1/n of what its chance falls by
+    per share that engines are fuller by. ``n`` cancels: -dP/d(ln batch) is left. 0.0 where a pool is not roomy.
+
+    Inputs: the run's predicted path (s), and the same if each engine had ``FULLER`` times its calls. Trade-off: those
+    there may have more time left than the newcomer, and lose less. Source: marginal cost under processor sharing.
+    """
+    if not all(pool is not None and pool.num_running <= ROOMY * pool.num_seats for pool in pools):
+        return 0.0
+    return (path.probability_within(deadline_s) - fuller.probability_within(deadline_s)) / math.log(FULLER)
