@@ -50,7 +50,7 @@ def catenary_round(args: argparse.Namespace) -> dict[Key, Figures]:
     for calls in args.calls:
         command = [sys.executable, str(ROOT / "loadtest" / "overhead.py"), "--json", "--repeats", "1"]
         command += ["--seconds", str(args.seconds), "--calls", str(calls), "--clients", *map(str, args.clients)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=TIMEOUT_S)
         for row in json.loads(done.stdout.splitlines()[-1]):
             used = row["cpu_ms_per_run"]
             figures = {name: row[name] for name in ("per_s", "p50_ms", "p99_ms", "rss_mb")}

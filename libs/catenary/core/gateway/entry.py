@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 from catenary.core.gateway.active import Actions, ActiveRuns
 from catenary.core.gateway.adoption import rebuild
-from catenary.core.gateway.company import FULLER, others_loss
+from catenary.core.gateway.company import others_loss
 from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.events import (
@@ -123,7 +124,7 @@ class Entry:
         loss = 0.0
         if run.deadline_s is not None and briefest is None:
             pools = [forecaster.pools.get(model) for model in models]
-            loss = others_loss(path, forecaster.fuller(calls, FULLER), run.deadline_s, pools)
+            loss = others_loss(path, partial(forecaster.fuller, calls), run.deadline_s, pools)
         decision = self._admit(
             AdmissionContext(
                 path,

@@ -115,8 +115,12 @@ class Forecaster:
 
     def fuller(self, calls: Sequence[PathCall], share: float) -> Span:
         """The path if each engine had ``share`` times its calls."""
-        slower = {model: self._step_at_s(model, share) / self.step_s(model) for model in {c.model for c in calls}}
+        slower = {model: self._slowdown(model, share) for model in {call.model for call in calls}}
         return longest([replace(call, span=scaled(call.span, slower[call.model])) for call in calls])
+
+    def _slowdown(self, model: str, share: float) -> float:
+        step_s = self.step_s(model)
+        return self._step_at_s(model, share) / step_s if step_s > 0 else 1.0
 
     def prompt_tokens(self, workflow: CompiledWorkflow, name: str, input_tokens: Mapping[str, float]) -> float:
         """Size of a prompt that is not rendered yet: its fixed text, its inputs and the outputs that it includes."""
