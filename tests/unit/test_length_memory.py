@@ -55,3 +55,10 @@ def test_what_cannot_be_is_left_out() -> None:
         pb.CallLengths(call="no number", tokens=[1], features=[float("nan")]),
     ]
     assert lengths_from_proto(pb.LearnedLengths(calls=wrong)) == {}
+
+
+def test_what_another_release_told_of_a_run_gives_way_to_what_this_one_tells() -> None:
+    model = after_restart(learned(WINDOW, random.Random(1)))
+    for _ in range(ENOUGH):
+        model.observe("v", "a", 70, 1, (1.0, 5.0, 300.0))
+    assert model.estimate("v", "a", SAMPLING, 128, 0, 1, (1.0, 5.0, 300.0)).q50 == 70

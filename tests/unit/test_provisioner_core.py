@@ -173,7 +173,9 @@ def test_reasons_are_bounded() -> None:
 def test_a_replica_is_set_aside_for_one_holder_at_a_time() -> None:
     core = core_of("w0")
     (refused,) = without_plan(core.handle(AcquireRequested("small", "p"), 0.0))
-    assert refused == Refused("model 'small': none of its replicas is awake yet; ask again later")
+    assert refused == Refused(
+        "model 'small': none of its replicas is awake; a call wakes one, or models.small.min_awake: 1"
+    )
     bring_up(core, 0.0)
     reserve, granted = without_plan(core.handle(AcquireRequested("small", "p"), 1.0))
     assert reserve == ReserveReplica("w0", "w0:1", "small", "p", reserved=True)

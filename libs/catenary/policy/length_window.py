@@ -61,6 +61,10 @@ class LengthWindow:
     def __len__(self) -> int:
         return len(self._ratios)
 
+    def compares(self, features: Features) -> bool:
+        """Whether they are as many as were seen before: another release may tell more, or less, of a run."""
+        return not self._samples or len(self._samples[-1][0]) == len(features)
+
     def add(self, features: Features, tokens: int) -> None:
         if len(self._samples) == WINDOW:
             old = self._samples.popleft()[2]

@@ -44,7 +44,7 @@ class LengthModel:
     def observe(self, version: str, call: str, tokens: int, stage: int = 0, features: Features = (1.0,)) -> None:
         key = (version, call, stage)
         window = self._windows.get(key)
-        if window is None:
+        if window is None or not window.compares(features):
             window = self._windows[key] = LengthWindow()
             if len(self._windows) > self._max_keys:
                 self._windows.popitem(last=False)

@@ -221,7 +221,7 @@ class ProvisionerCore:
         known = sorted({name for keeper in self._keepers.values() for name in keeper.wanted.models})
         if model not in known:
             return f"model {model!r}: no worker holds it; planned: {', '.join(known) or 'none'}"
-        return f"model {model!r}: none of its replicas is awake yet; ask again later"
+        return f"model {model!r}: none of its replicas is awake; a call wakes one, or models.{model}.min_awake: 1"
 
     def _release(self, event: ReleaseRequested) -> list[ProvisionerAction]:
         lease = self._leases.get(event.model, event.worker_id)
