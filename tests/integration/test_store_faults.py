@@ -125,6 +125,7 @@ async def test_while_the_store_does_not_answer_admitted_runs_go_on_and_new_ones_
 async def test_a_full_store_refuses_new_runs_and_admitted_ones_end(cluster: Cluster, client: Client) -> None:
     redis = connect(cluster.store_url)
     histories, tasks = await run_all(client, workflow("slow", 30), 4, "full-store")
+    await asyncio.sleep(0.6)  # buffers of clients are given back
     used = int((await redis.info("memory"))["used_memory"])
     await redis.config_set("maxmemory", str(round(used * 1.05)))
     await asyncio.sleep(1.2)
