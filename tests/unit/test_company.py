@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
-from catenary.core.gateway.company import others_loss
 from catenary.core.gateway.forecast import Forecaster
 from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
+from catenary.policy.admission.company import others_loss
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span, scaled
 

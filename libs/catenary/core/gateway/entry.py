@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
 from catenary.core.gateway.active import Actions, ActiveRuns
 from catenary.core.gateway.adoption import rebuild
-from catenary.core.gateway.company import others_loss
 from catenary.core.gateway.course import RunCourse
 from catenary.core.gateway.deadlines import Deadlines
 from catenary.core.gateway.events import (
@@ -27,7 +26,9 @@ from catenary.core.progress import RunProgress
 from catenary.model.outcome import Outcome
 from catenary.model.run import CallRestarted, Quote, RunAdmitted, RunRefused
 from catenary.policy.admission import ADMISSIONS, AdmissionContext, AdmissionDecision
-from catenary.policy.slack import longest
+from catenary.policy.admission.company import others_loss
+from catenary.policy.slack import PathCall, longest
+from catenary.policy.span import Span
 
 
 class Entry:
@@ -113,28 +114,32 @@ class Entry:
             if pool is not None and pool.queued_work_s > 0
         }
 
+    def _others_loss(
+        self, calls: Sequence[PathCall], path: Span, deadline_s: float | None, models: Collection[str]
+    ) -> float:
+        """Of a run whose lengths are all learned."""
+        if deadline_s is None:
+            return 0.0
+        forecaster = self._active.forecaster
+        return others_loss(path, partial(forecaster.fuller, calls), deadline_s, map(forecaster.pools.get, models))
+
     def _decide(self, run: ActiveRun, now: float) -> AdmissionDecision:
         """Admitted runs are counted in the demand from here on."""
         forecaster, demand = self._active.forecaster, self._active.demand
         calls = forecaster.path(run)
         self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
         models = {compiled.call.model for compiled in run.workflow.calls}
-        least, briefest = self._settings.admit_probability, forecaster.briefest(run, calls)
-        path = longest(calls)
-        loss = 0.0
-        if run.deadline_s is not None and briefest is None:
-            pools = [forecaster.pools.get(model) for model in models]
-            loss = others_loss(path, partial(forecaster.fuller, calls), run.deadline_s, pools)
+        path, briefest = longest(calls), forecaster.briefest(run, calls)
         decision = self._admit(
             AdmissionContext(
                 path,
                 run.deadline_s,
                 models,
                 forecaster.pools,
-                least,
+                self._settings.admit_probability,
                 briefest,
                 self._deferrable(run, models, now),
-                loss,
+                self._others_loss(calls, path, run.deadline_s, models) if briefest is None else 0.0,
             )
         )
         if decision.outcome is not None:
