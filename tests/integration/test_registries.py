@@ -92,6 +92,21 @@ async def test_a_gateway_finds_the_lengths_that_it_has_put_and_a_new_one_the_new
     first, second, new = (LengthStore(redis, name) for name in ("g0", "g1", "g2"))
     assert await new.get() == lengths_pb2.LearnedLengths()
     for store, call in ((first, "a"), (second, "b")):
-        message = lengths_pb2.LearnedLengths(calls=[lengths_pb2.CallLengths(call=call)])
-        await store.put(message.SerializeToString())
+        await store.put(lengths_of(call))
     assert [(await store.get()).calls[0].call for store in (first, second, new)] == ["a", "b", "b"]
+    await first.put(lengths_of("c"))
+    assert (await new.get()).calls[0].call == "c"
+
+
+async def test_lengths_are_stored_once_and_those_that_have_expired_are_none(redis: Redis) -> None:
+    content = lengths_of("a" * 1_000)
+    await LengthStore(redis, "g0").put(content)
+    keys = sorted(await redis.keys("catenary:{lengths}:*"))
+    assert [await redis.strlen(key) for key in keys] == [len(content), len("g0")]
+    await redis.delete(keys[0])
+    for name in ("g0", "g1"):
+        assert await LengthStore(redis, name).get() == lengths_pb2.LearnedLengths()
+
+
+def lengths_of(call: str) -> bytes:
+    return lengths_pb2.LearnedLengths(calls=[lengths_pb2.CallLengths(call=call)]).SerializeToString()

@@ -6,23 +6,23 @@ from redis.asyncio import Redis
 
 from catenary.v1 import lengths_pb2
 
-_PREFIX = "catenary:{lengths}:gateway:"
-_NEWEST = "catenary:{lengths}:newest"
+_PREFIX = b"catenary:{lengths}:gateway:"
+_NEWEST = b"catenary:{lengths}:newest"
 _TTL_S = 7 * 86_400
 
 
 class LengthStore:
-    """Keeps what each gateway has put last, and what any of them has, for a week."""
+    """Keeps what each gateway has put last, and which of them was the last to, for a week."""
 
     def __init__(self, redis: Redis, gateway_id: str) -> None:
         self._redis = redis
-        self._key = _PREFIX + gateway_id
+        self._id = gateway_id.encode()
 
     async def put(self, content: bytes) -> None:
         """``content``: a serialised LearnedLengths."""
         pipeline = self._redis.pipeline(transaction=False)
-        for key in (self._key, _NEWEST):
-            pipeline.execute_command("SET", key, content, "EX", _TTL_S)
+        pipeline.execute_command("SET", _PREFIX + self._id, content, "EX", _TTL_S)
+        pipeline.execute_command("SET", _NEWEST, self._id, "EX", _TTL_S)
         await pipeline.execute()
 
     async def get(self) -> lengths_pb2.LearnedLengths:
@@ -31,5 +31,7 @@ class LengthStore:
         Raises:
             google.protobuf.message.DecodeError: something else is stored there.
         """
-        own, newest = await self._redis.execute_command("MGET", self._key, _NEWEST)
-        return lengths_pb2.LearnedLengths.FromString(own or newest or b"")
+        content, newest = await self._redis.execute_command("MGET", _PREFIX + self._id, _NEWEST)
+        if content is None and newest is not None:
+            content = await self._redis.execute_command("GET", _PREFIX + newest)
+        return lengths_pb2.LearnedLengths.FromString(content or b"")
