@@ -16,8 +16,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class FakeWorker(WorkerServiceServicer):
-    def __init__(self, worker_id: str, *models: str) -> None:
-        self.server = GrpcServer("127.0.0.1:0")
+    def __init__(self, worker_id: str, *models: str, address: str = "127.0.0.1:0") -> None:
+        self.server = GrpcServer(address)
         self.server.add(add_WorkerServiceServicer_to_server, self, "catenary.v1.WorkerService")
         self.worker_id = worker_id
         self.replicas = {

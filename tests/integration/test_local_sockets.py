@@ -38,7 +38,7 @@ async def asked(connection: grpc.aio.Channel) -> str:
 
 
 async def came_by(address: str) -> str:
-    async with channel(address) as connection:
+    async with channel(address, by_socket=True) as connection:
         return await asked(connection)
 
 
@@ -70,7 +70,7 @@ async def test_processes_of_one_machine_meet_at_a_socket_that_is_the_users_own(s
 
 
 async def test_others_come_by_the_port(server: GrpcServer) -> None:
-    async with grpc.aio.insecure_channel(server.address) as connection:
+    async with channel(server.address) as connection:
         assert await asked(connection) == "ipv4"
 
 
@@ -93,7 +93,7 @@ async def test_a_socket_that_a_killed_server_left_is_passed_over_and_replaced(se
 
 
 async def test_a_channel_finds_a_server_that_starts_again(server: GrpcServer) -> None:
-    async with channel(server.address) as connection:
+    async with channel(server.address, by_socket=True) as connection:
         assert await asked(connection) == "unix"
         await server.stop(0)
         again = GrpcServer(server.address)

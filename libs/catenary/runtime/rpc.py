@@ -121,11 +121,14 @@ async def _refuse_unparsed(context: grpc.aio.ServicerContext[Any, Any], problem:
     await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, "INVALID_ARGUMENT")
 
 
-def channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Channel:
-    """A channel that reconnects for ever, at most one second between attempts; by the port's Unix socket where there is
-    one."""
+def channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, *, by_socket: bool = False) -> grpc.aio.Channel:
+    """A channel that reconnects for ever, at most one second between attempts.
+
+    ``by_socket``: through the port's Unix socket where a server answers there now. Such a channel never comes back to
+    the port, where the next server may listen alone: for one that is made anew for each stream.
+    """
     return grpc.aio.insecure_channel(
-        local_sockets.target(address),
+        local_sockets.target(address) if by_socket else address,
         options=[
             *_options(max_message_bytes),
             ("grpc.initial_reconnect_backoff_ms", 100),
