@@ -15,7 +15,7 @@ from catenary.core.provisioner.rates import ArrivalRates
 from catenary.model.demand import DemandReport, ModelShare, Wave, WorkflowArrivals
 from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
-from catenary.model.worker import Replica, ReplicaState, SleepMode, Worker
+from catenary.model.worker import Replica, ReplicaState, ResidentCall, SleepMode, Worker
 from catenary.policy.prediction import Traffic
 from catenary.policy.provisioning import PLANNERS
 from catenary.policy.provisioning.candidates import candidates
@@ -28,9 +28,11 @@ from catenary.policy.provisioning.context import (
     PoolOutlook,
     WorkflowOutlook,
 )
-from catenary.policy.provisioning.decision import Move, MoveKind
+from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
 from catenary.policy.provisioning.misses import MissForecast
+from catenary.policy.provisioning.parting import rehomed
 from catenary.policy.provisioning.risk import risk
+from catenary.policy.provisioning.sharing import moved
 from catenary.policy.provisioning.worth import Worth
 
 PROFILES = {
@@ -167,6 +169,36 @@ def test_a_switch_lets_calls_go_on_elsewhere_where_that_costs_less_than_their_en
     [move] = [m for m in candidates(there, accelerators) if m.key == (MoveKind.SWITCH, "y", "x")]
     assert (move.worker_id, move.mode) == ("w0", mode)
     assert (move.takes_s > 1.0) == (mode is SleepMode.DRAIN)
+
+
+def all_to_x(context: PlanContext) -> PlanDecision:
+    """A policy that wants y nowhere."""
+    held, moves = context.accelerators, []
+    for _ in held:
+        moves.append(next(m for m in candidates(context, held) if m.key == (MoveKind.SWITCH, "y", "x")))
+        held = moved(held, moves[-1])
+    return PlanDecision(tuple(moves))
+
+
+def test_two_switches_that_begin_together_do_not_count_on_each_others_replica() -> None:
+    calls = tuple(ResidentCall(f"r{i}/c", 1, 1, 3, 5, True) for i in range(4))
+    replicas = (Replica("x", ReplicaState.ASLEEP, 1, 16), Replica("y", ReplicaState.AWAKE, 1, 16, 4, calls=calls))
+    workers = [Worker(f"w{i}", f"w{i}:1", 1, replicas) for i in range(2)]
+    allocator = Allocator(all_to_x, PlanSettings(hysteresis_s=0.0), Outlook(dict(PROFILES), {}))
+    modes = {move.mode for move in allocator.plan(workers, 10.0)}
+    assert modes == {SleepMode.DRAIN}
+    assert {step.mode for worker in workers if (step := allocator.step(worker, 10.0))} == modes
+
+
+def test_a_switch_that_is_chosen_after_another_sees_that_nobody_else_stays_awake() -> None:
+    accelerators = tuple(Accelerator(f"w{i}", "y", asleep=("x",), num_calls=4) for i in range(2))
+    there = PlanContext(accelerators, {"x": pool("x", 8), "y": pool("y", 8)})
+    first = next(m for m in candidates(there, accelerators) if m.kind is MoveKind.SWITCH)
+    assert first.mode is SleepMode.REPLAY
+    second = next(m for m in candidates(there, moved(accelerators, first)) if m.kind is MoveKind.SWITCH)
+    assert second.mode is not SleepMode.REPLAY
+    assert [m.mode is SleepMode.REPLAY for m in rehomed(there, [first])] == [True]
+    assert [m.mode is SleepMode.REPLAY for m in rehomed(there, [first, second])] == [False, False]
 
 
 def test_frozen_calls_with_slack_wait_until_those_that_have_none_have_ended() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catenary.model.profile import EngineProfile
+from catenary.model.worker import SleepMode
 from catenary.policy.provisioning import PLANNERS
 from catenary.policy.provisioning.context import (
     Accelerator,
@@ -23,6 +24,7 @@ from catenary.policy.provisioning.context import (
     WorkflowOutlook,
 )
 from catenary.policy.provisioning.decision import MoveKind
+from catenary.policy.provisioning.parting import rehomed
 from catenary.policy.provisioning.sharing import moved
 
 MODELS = ("x", "y", "z")
@@ -115,3 +117,17 @@ def test_plans_do_not_depend_on_the_order_of_the_workers(name: str, context: Pla
     assert PLANNERS[name](replace(context, accelerators=tuple(shuffled))).moves == PLANNERS[name](context).moves
     again = PLANNERS[name](replace(context, pools=pools))
     assert sorted(map(str, again.moves)) == sorted(map(str, PLANNERS[name](context).moves))
+
+
+@pytest.mark.parametrize("name", PLANNERS)
+@given(context=contexts())
+@SETTINGS
+def test_calls_go_on_elsewhere_only_where_a_replica_stays_awake_once_all_moves_have_begun(
+    name: str, context: PlanContext
+) -> None:
+    moves = rehomed(context, PLANNERS[name](context).moves)
+    held = context.accelerators
+    for move in moves:
+        held = held if move.kind is MoveKind.PREFETCH else moved(held, move)
+    left = awake(held)
+    assert all(left[move.before] for move in moves if move.mode is SleepMode.REPLAY)

@@ -12,6 +12,7 @@ from catenary.model.worker import DROPPED, Replica, ReplicaState, SleepMode, Wor
 from catenary.policy.provisioning import Planner
 from catenary.policy.provisioning.context import Accelerator, PlanContext, PlanSettings
 from catenary.policy.provisioning.decision import Move, MoveKind, PlanDecision
+from catenary.policy.provisioning.parting import rehomed
 
 ALMOST_S = 0.05
 COMMAND_TIMEOUT_S = 120.0
@@ -84,10 +85,11 @@ class Allocator:
         ]
         accelerators = (*present, *absent)
         barred = frozenset((y, x) for (x, y), at in self._switched.items() if now - at < self._settings.dwell_s)
-        self.last = self._planner(
-            PlanContext(accelerators, self.outlook.pools(now), self.outlook.workflows(now), barred, self._settings)
+        context = PlanContext(
+            accelerators, self.outlook.pools(now), self.outlook.workflows(now), barred, self._settings
         )
-        begun = self._steady.passed(self.last.moves, now)
+        self.last = self._planner(context)
+        begun = rehomed(context, self._steady.passed(self.last.moves, now))
         moved = {move.worker_id for move in begun if move.kind is not MoveKind.PREFETCH}
         begun += [move for move in self._releases(present) if move.worker_id not in moved]
         for move in begun:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from catenary.model.worker import SleepMode
-from catenary.policy.prediction import duration_s
-from catenary.policy.provisioning.context import Accelerator, PlanContext, PoolOutlook
+from catenary.policy.provisioning.context import Accelerator, PlanContext
 from catenary.policy.provisioning.decision import Move, MoveKind
 from catenary.policy.provisioning.misses import Capacity
+from catenary.policy.provisioning.parting import parting
 from catenary.policy.provisioning.sharing import fits
-
-DRAIN_PATIENCE = 2.0
-"""Running calls that nobody else can take over may hold a switch up for so many times what it takes by itself."""
 
 
 def capacity_of(accelerators: Iterable[Accelerator], models: Iterable[str]) -> dict[str, tuple[float, ...]]:
@@ -41,7 +37,7 @@ def candidates(context: PlanContext, accelerators: Sequence[Accelerator]) -> Ite
     seen: set[tuple[object, ...]] = set()
     awake = sum(accelerator.size for accelerator in accelerators if accelerator.awake)
     counts = {name: len(ready) for name, ready in capacity_of(accelerators, context.pools).items()}
-    possible = [(a, move) for a in accelerators if a.movable for move in _moves(context, a)]
+    possible = [(a, move) for a in accelerators if a.movable for move in _moves(context, accelerators, a)]
     possible.sort(key=lambda pair: _rank(*pair))
     for accelerator, move in possible:
         if (move.key, move.beside) in seen:
@@ -61,7 +57,7 @@ def _rank(accelerator: Accelerator, move: Move) -> tuple[int, bool, bool, int, s
     return -frozen, dropped, move.after in accelerator.cold, accelerator.num_calls, accelerator.worker_id
 
 
-def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
+def _moves(context: PlanContext, accelerators: Sequence[Accelerator], accelerator: Accelerator) -> Iterator[Move]:
     name, awake = accelerator.worker_id, accelerator.awake
     if not awake:
         for model in accelerator.asleep:
@@ -90,7 +86,7 @@ def _moves(context: PlanContext, accelerator: Accelerator) -> Iterator[Move]:
             if model in context.pools and before in context.pools and (before, model) not in context.barred:
                 others = _without(models, before)
                 if not others or fits(accelerator, (*others, model)):
-                    yield _switch(context, accelerator, before, model, others)
+                    yield _switch(context, accelerators, accelerator, (before, model), others)
 
 
 def _wake_s(context: PlanContext, accelerator: Accelerator, model: str) -> float:
@@ -109,33 +105,18 @@ def _without(models: tuple[str, ...], model: str) -> tuple[str, ...]:
     return tuple(other for other in models if other != model)
 
 
-def _switch(context: PlanContext, accelerator: Accelerator, name: str, model: str, beside: tuple[str, ...]) -> Move:
-    """Running calls go on elsewhere where that costs engines less than waiting for their ends; where nobody else is
-    awake they finish first if that is quick, or are frozen here."""
-    before = context.pools[name]
-    takes_s = before.times.sleep_s + _wake_s(context, accelerator, model)
-    end_s = drain_s(before) if accelerator.num_calls else 0.0
-    others = any(before.model in (a.awake, *a.beside) for a in context.accelerators if a is not accelerator)
-    if others and replay_s(before, accelerator.num_calls) < end_s:
-        mode = SleepMode.REPLAY
-    elif others or end_s <= DRAIN_PATIENCE * takes_s:
-        mode, takes_s = SleepMode.DRAIN, takes_s + end_s
-    else:
-        mode = SleepMode.FREEZE
-    worker_id = accelerator.worker_id
-    return Move(MoveKind.SWITCH, worker_id, before.model, model, takes_s=takes_s, mode=mode, beside=beside)
-
-
-def drain_s(pool: PoolOutlook) -> float:
-    """Until the calls of a replica have ended: about one call's duration at half a batch."""
-    traffic = pool.traffic
-    half = pool.profile.max_num_seqs / 2
-    return duration_s(pool.profile, traffic.mean_prompt, traffic.mean_output, half, traffic)
-
-
-def replay_s(pool: PoolOutlook, num_calls: int) -> float:
-    """What so many calls cost other engines that take them over half done: prompts and tokens so far computed again."""
-    return num_calls * pool.profile.prefill_s(pool.traffic.mean_prompt + pool.traffic.mean_output / 2)
+def _switch(
+    context: PlanContext,
+    accelerators: Sequence[Accelerator],
+    accelerator: Accelerator,
+    names: tuple[str, str],
+    beside: tuple[str, ...],
+) -> Move:
+    """``accelerators``: as they are once the moves before this one are under way."""
+    before, model = names
+    bare_s = context.pools[before].times.sleep_s + _wake_s(context, accelerator, model)
+    mode, takes_s = parting(context.pools[before], accelerator, accelerators, bare_s)
+    return Move(MoveKind.SWITCH, accelerator.worker_id, before, model, takes_s=takes_s, mode=mode, beside=beside)
 
 
 def _least(context: PlanContext, model: str) -> int:
