@@ -55,7 +55,7 @@ class GatewayService:
         gateway.writer.start()
         await answers(self._redis)
         gateway.core = await self._core()
-        await gateway.memory.recall()
+        await gateway.experience.recall()
         await gateway.tokenizers.load()
         await self._server.start()
         await gateway.ownership.begin(self._advertised)
@@ -71,7 +71,7 @@ class GatewayService:
             gateway.backlogs.run(gateway.own_backlog),
             gateway.reports.run(),
             gateway.demand.run(),
-            gateway.memory.run(),
+            gateway.experience.run(),
             self._follow_profiles(),
         ):
             gateway.background.spawn(work)
@@ -90,7 +90,7 @@ class GatewayService:
         await self._server.stop(STOP_GRACE_S)
         await gateway.keeper.journal.flush(FLUSH_S)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(gateway.memory.save(), FLUSH_S)
+            await asyncio.wait_for(gateway.experience.save(), FLUSH_S)
         await gateway.background.close()
         await gateway.workers.close()
         await gateway.writer.close()

@@ -161,7 +161,7 @@ class GatewayServicer(gateway_service_pb2_grpc.GatewayServiceServicer):
             inputs = input_values(request.inputs, self._shell.limits)
         forecaster = self._shell.core.forecaster
         idle = Forecaster(forecaster.models, forecaster.profiles)
-        idle.lengths = forecaster.lengths
+        idle.lengths, idle.shapes = forecaster.lengths, forecaster.shapes
         result = explain(compiled, inputs, idle, self._shell.limits)
         response = pb.ExplainWorkflowResponse(
             predicted_s=result.predicted.median,

@@ -46,9 +46,9 @@ from catenary_gateway.adoption import adopted, unreadable
 from catenary_gateway.backlogs import BacklogExchange
 from catenary_gateway.context import RunContext, already_stored, not_stored_yet
 from catenary_gateway.demand_feed import DemandFeed
+from catenary_gateway.experience import KeptExperience
 from catenary_gateway.feeds import Feed
 from catenary_gateway.keeper import RunKeeper
-from catenary_gateway.length_memory import LengthMemory
 from catenary_gateway.metrics import GatewayMetrics
 from catenary_gateway.ownership import Ownership
 from catenary_gateway.peers import Peers
@@ -89,7 +89,7 @@ class Gateway:
         self.workers = WorkerLinks(gateway_id, self.handle, self.spans.traceparent)
         self.reports = CallReports(config.profiler.address)
         self.demand = DemandFeed(redis, lambda: self.core, config.provisioner.demand_interval_s)
-        self.memory = LengthMemory(redis, gateway_id, lambda: self.core.forecaster.lengths)
+        self.experience = KeptExperience(redis, gateway_id, lambda: self.core)
         self.keeper = RunKeeper(
             self.store,
             self.ownership.owner,

@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from catenary.runtime.store.errors import StoreFull
-from catenary.runtime.store.lengths import LengthStore
+from catenary.runtime.store.experience import ExperienceStore
 from catenary.runtime.store.profiles import ProfileStore
 from catenary.runtime.store.specs import SpecStore
 from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
-from catenary.v1 import lengths_pb2, profile_pb2
+from catenary.v1 import experience_pb2, profile_pb2
 
 
 async def test_a_workflow_is_found_by_version_and_as_the_newest(redis: Redis) -> None:
@@ -88,25 +88,25 @@ async def test_a_profile_over_the_bound_is_refused(redis: Redis) -> None:
     assert (await profiles.put(profile_pb2.Profile(model="a"))).version == 2
 
 
-async def test_a_gateway_finds_the_lengths_that_it_has_put_and_a_new_one_the_newest(redis: Redis) -> None:
-    first, second, new = (LengthStore(redis, name) for name in ("g0", "g1", "g2"))
-    assert await new.get() == lengths_pb2.LearnedLengths()
+async def test_a_gateway_finds_the_experience_that_it_has_put_and_a_new_one_the_newest(redis: Redis) -> None:
+    first, second, new = (ExperienceStore(redis, name) for name in ("g0", "g1", "g2"))
+    assert await new.get() == experience_pb2.Experience()
     for store, call in ((first, "a"), (second, "b")):
-        await store.put(lengths_of(call))
+        await store.put(experience_of(call))
     assert [(await store.get()).calls[0].call for store in (first, second, new)] == ["a", "b", "b"]
-    await first.put(lengths_of("c"))
+    await first.put(experience_of("c"))
     assert (await new.get()).calls[0].call == "c"
 
 
-async def test_lengths_are_stored_once_and_those_that_have_expired_are_none(redis: Redis) -> None:
-    content = lengths_of("a" * 1_000)
-    await LengthStore(redis, "g0").put(content)
-    keys = sorted(await redis.keys("catenary:{lengths}:*"))
+async def test_experience_is_stored_once_and_what_has_expired_is_none(redis: Redis) -> None:
+    content = experience_of("a" * 1_000)
+    await ExperienceStore(redis, "g0").put(content)
+    keys = sorted(await redis.keys("catenary:{experience}:*"))
     assert [await redis.strlen(key) for key in keys] == [len(content), len("g0")]
     await redis.delete(keys[0])
     for name in ("g0", "g1"):
-        assert await LengthStore(redis, name).get() == lengths_pb2.LearnedLengths()
+        assert await ExperienceStore(redis, name).get() == experience_pb2.Experience()
 
 
-def lengths_of(call: str) -> bytes:
-    return lengths_pb2.LearnedLengths(calls=[lengths_pb2.CallLengths(call=call)]).SerializeToString()
+def experience_of(call: str) -> bytes:
+    return experience_pb2.Experience(calls=[experience_pb2.CallLengths(call=call)]).SerializeToString()

@@ -31,6 +31,7 @@ from catenary.core.gateway.events import (
     TokenizeFailed,
     WorkerGone,
 )
+from catenary.core.gateway.experience import Experience, experience_of, learn, num_observed
 from catenary.core.gateway.run import ActiveRun
 from catenary.core.gateway.settings import GatewaySettings, ModelInfo
 from catenary.model.backlog import Backlog
@@ -94,6 +95,19 @@ class GatewayCore:
             active.demand.waves.buckets(now),
             tuple(self.forecaster.pools.values()),
         )
+
+    @property
+    def num_observed(self) -> int:
+        """Grows with everything that runs teach."""
+        return num_observed(self._active)
+
+    def experience(self, max_keys: int) -> Experience:
+        """What runs have taught, for the next process: at most ``max_keys`` entries of each kind."""
+        return experience_of(self._active, max_keys)
+
+    def learn(self, experience: Experience) -> None:
+        """Begin with what an earlier process has learned."""
+        learn(self._active, experience)
 
     def view(self, run_id: str, now: float) -> Run | None:
         run = self._active.runs.get(run_id)

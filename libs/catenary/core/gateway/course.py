@@ -77,16 +77,16 @@ class RunCourse:
         start_s = now - run.submitted_at
         record = CallRecord(ref, model, state=State.FINISHED, outcome=Outcome.SKIPPED, start_s=start_s)
         run.records[str(ref)] = record
-        self._active.forecaster.observe_branch(run.workflow.version, ref.name, taken=False)
+        self._active.forecaster.shapes.observe_branch(run.workflow.version, ref.name, taken=False)
         return Publish(run.event(CallFinished(record)), run.epoch)
 
     def _learn_shape(self, run: ActiveRun, ref: CallRef) -> None:
-        forecaster, version = self._active.forecaster, run.workflow.version
+        shapes, version = self._active.forecaster.shapes, run.workflow.version
         if run.workflow.by_name[ref.name].call.when is not None:
-            forecaster.observe_branch(version, ref.name, taken=True)
+            shapes.observe_branch(version, ref.name, taken=True)
         items = run.progress.items(ref.name)
         if items is not None:
-            forecaster.observe_items(version, ref.name, items)
+            shapes.observe_items(version, ref.name, items)
 
 
 def _never_started(run: ActiveRun, ref: CallRef, reason: str, now: float) -> Publish:

@@ -15,6 +15,7 @@ from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel, fewest
 from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
 from catenary.policy.regression import Features
+from catenary.policy.run_shapes import RunShapes
 from catenary.policy.slack import PathCall, longest
 from catenary.policy.span import Span, of_many, scaled
 
@@ -33,18 +34,7 @@ class Forecaster:
         self.pools: dict[str, PoolState] = {}
         self.lengths = LengthModel(MAX_KEYS)
         self._steps: dict[str, tuple[EngineProfile, PoolState | None, float]] = {}
-        self._branches: dict[tuple[str, str], tuple[int, int]] = {}
-        self._items: dict[tuple[str, str], float] = {}
-
-    def observe_branch(self, version: str, call: str, *, taken: bool) -> None:
-        seen = self._branches.get((version, call), (0, 0))
-        if seen != (0, 0) or len(self._branches) < MAX_KEYS:
-            self._branches[(version, call)] = (seen[0] + taken, seen[1] + 1)
-
-    def observe_items(self, version: str, call: str, items: int) -> None:
-        mean = self._items.get((version, call))
-        if mean is not None or len(self._items) < MAX_KEYS:
-            self._items[(version, call)] = items if mean is None else mean + 0.1 * (items - mean)
+        self.shapes = RunShapes(MAX_KEYS)
 
     def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
         default = self.models[call.model].default_output_tokens
@@ -132,7 +122,8 @@ class Forecaster:
 
     def _path_call(self, run: ActiveRun, call: Call, *, active: bool) -> PathCall:
         version, model = run.workflow.version, call.model
-        probability = 1.0 if active else self._probability(version, call)
+        surely = active or call.when is None
+        probability = 1.0 if surely else self.shapes.probability(version, call.name)
         children = run.workflow.children(call.name)
         held = run.calls.get(call.name)
         if held is not None and held.token_ids:
@@ -154,13 +145,7 @@ class Forecaster:
         if items is not None:
             return items - run.progress.done(call.name)
         default = min(call.max_items or UNKNOWN_ITEMS, UNKNOWN_ITEMS)
-        return round(self._items.get((run.workflow.version, call.name), default))
-
-    def _probability(self, version: str, call: Call) -> float:
-        if call.when is None:
-            return 1.0
-        taken, seen = self._branches.get((version, call.name), (0, 0))
-        return (taken + 1) / (seen + 2) if seen else 1.0
+        return round(self.shapes.items(run.workflow.version, call.name, default))
 
     def traffic(self, model: str) -> Traffic:
         """The calls that share the pool, as the router last reported them."""

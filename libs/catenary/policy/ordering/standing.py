@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import islice
 from math import exp
 
 from catenary.model.backlog import WorkflowEnds
@@ -49,11 +50,24 @@ class ErrorBudgets:
         self._ends: OrderedDict[tuple[str, str], deque[bool]] = OrderedDict()
         self._ranks: dict[tuple[str, str], _Rank] = {}
         self._elsewhere: dict[str, Mapping[tuple[str, str], WorkflowEnds]] = {}
+        self.num_observed = 0
 
     def observe(self, tenant: str, workflow: str, *, met: bool) -> None:
-        key = (tenant, workflow)
+        self.num_observed += 1
+        self._take((tenant, workflow), (met,))
+
+    def known(self, max_keys: int) -> dict[tuple[str, str], list[bool]]:
+        """Whether the latest runs were in time, oldest first, of the keys that ended last, these first."""
+        return {key: list(self._ends[key]) for key in islice(reversed(self._ends), max_keys)}
+
+    def learn(self, known: Mapping[tuple[str, str], Sequence[bool]]) -> None:
+        """Begin with what an earlier process of this gateway has ``known``."""
+        for key, met in reversed(list(known.items())):
+            self._take(key, met)
+
+    def _take(self, key: tuple[str, str], met: Iterable[bool]) -> None:
         ends = self._ends.setdefault(key, deque(maxlen=WINDOW_RUNS))
-        ends.append(met)
+        ends.extend(met)
         self._ranks[key] = (sum(ends) - len(ends), -len(ends), key)
         self._ends.move_to_end(key)
         if len(self._ends) > MAX_KEYS:
