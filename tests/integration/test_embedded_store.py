@@ -15,25 +15,22 @@ from catenary.runtime.store.connection import connect
 
 
 async def test_settings_keep_every_write(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    found = await redis.config_get("*")
-    assert found["appendonly"] == "yes"
-    assert found["appendfsync"] == "everysec"
-    assert found["maxmemory-policy"] == "noeviction"
-    assert found["maxmemory"] == str(64 << 20)
-    assert found["port"] == "0"
-    await redis.aclose()
+    async with connect(own_store.url) as redis:
+        found = await redis.config_get("*")
+        assert found["appendonly"] == "yes"
+        assert found["appendfsync"] == "everysec"
+        assert found["maxmemory-policy"] == "noeviction"
+        assert found["maxmemory"] == str(64 << 20)
+        assert found["port"] == "0"
 
 
 async def test_data_survives_stop_and_start(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    await redis.set("k", "v")
-    await redis.aclose()
+    async with connect(own_store.url) as redis:
+        await redis.set("k", "v")
     own_store.stop()
     assert own_store.pid is None
-    redis = connect(own_store.start())
-    assert await redis.get("k") == b"v"
-    await redis.aclose()
+    async with connect(own_store.start()) as redis:
+        assert await redis.get("k") == b"v"
 
 
 def test_a_folder_in_use_is_refused(own_store: EmbeddedStore) -> None:

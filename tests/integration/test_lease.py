@@ -103,15 +103,14 @@ async def test_a_late_release_leaves_the_next_holder_alone(redis: Redis) -> None
 
 
 async def test_a_holder_that_the_store_cannot_hear_stops_within_the_leases_time(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    holder = lease(redis, "a", ttl_s=0.5)
-    await holder.acquire()
-    lost: list[str] = []
-    assert own_store.pid is not None
-    os.kill(own_store.pid, signal.SIGSTOP)
-    began_s = time.monotonic()
-    await asyncio.wait_for(holder.hold(lambda: lost.append("a")), 2)
-    assert time.monotonic() - began_s < 0.7
-    assert lost == ["a"]
-    os.kill(own_store.pid, signal.SIGCONT)
-    await redis.aclose()
+    async with connect(own_store.url) as redis:
+        holder = lease(redis, "a", ttl_s=0.5)
+        await holder.acquire()
+        lost: list[str] = []
+        assert own_store.pid is not None
+        os.kill(own_store.pid, signal.SIGSTOP)
+        began_s = time.monotonic()
+        await asyncio.wait_for(holder.hold(lambda: lost.append("a")), 2)
+        assert time.monotonic() - began_s < 0.7
+        assert lost == ["a"]
+        os.kill(own_store.pid, signal.SIGCONT)

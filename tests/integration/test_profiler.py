@@ -239,14 +239,13 @@ def test_the_emulated_profiles_load(name: str) -> None:
 async def test_corrections_reach_the_store_under_the_same_version(store_url: str, tmp_path: Path) -> None:
     profile = replace(TRUTH, model="corrected", accelerator="x", settings_digest="d", origin="measured")
     core = ProfilerCore({"corrected": "d"}, {})
-    redis = connect(store_url)
-    store = ProfileStore(redis)
-    archive = ProfileArchive(core, store, tmp_path)
-    await archive.keep(ProfileRecord(profile, measured_unix_s=1.0))
-    core.report([FinishedCall("corrected", 256, 0, 128, 1.0, 60.0)] * 300)
-    await archive.store_corrections()
-    stored = await store.get("corrected")
-    await redis.aclose()
+    async with connect(store_url) as redis:
+        store = ProfileStore(redis)
+        archive = ProfileArchive(core, store, tmp_path)
+        await archive.keep(ProfileRecord(profile, measured_unix_s=1.0))
+        core.report([FinishedCall("corrected", 256, 0, 128, 1.0, 60.0)] * 300)
+        await archive.store_corrections()
+        stored = await store.get("corrected")
     assert stored is not None
     assert stored.version == 1
     assert stored.correction == pytest.approx(2.0)

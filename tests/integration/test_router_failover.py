@@ -37,11 +37,8 @@ async def cluster(config: Path) -> AsyncIterator[Cluster]:
 
 
 async def leader(cluster: Cluster) -> LeaseInfo | None:
-    redis = connect(cluster.store_url)
-    try:
+    async with connect(cluster.store_url) as redis:
         return await Lease.read(redis, "router")
-    finally:
-        await redis.aclose()
 
 
 async def until_leads(cluster: Cluster, accepted: Callable[[LeaseInfo], bool]) -> float:

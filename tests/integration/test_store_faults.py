@@ -7,10 +7,12 @@ import os
 import resource
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 from histories import History
+from redis.asyncio import Redis
 from tracked_runs import check, run_all, workflow
 from whole_cluster import write_config
 
@@ -33,6 +35,16 @@ async def client(cluster: Cluster) -> AsyncIterator[Client]:
     async with Client(cluster.addresses.gateway) as client:
         await submitted(client, "takes-runs", 30.0)
         yield client
+
+
+@asynccontextmanager
+async def bounded(cluster: Cluster) -> AsyncIterator[Redis]:
+    """The store, whose ``maxmemory`` may be set; it has room again afterwards."""
+    async with connect(cluster.store_url) as redis:
+        try:
+            yield redis
+        finally:
+            await redis.config_set("maxmemory", str(512 << 20))
 
 
 def num_token_events(histories: list[History], call: str) -> int:
@@ -123,30 +135,26 @@ async def test_while_the_store_does_not_answer_admitted_runs_go_on_and_new_ones_
 
 
 async def test_a_full_store_refuses_new_runs_and_admitted_ones_end(cluster: Cluster, client: Client) -> None:
-    redis = connect(cluster.store_url)
-    histories, tasks = await run_all(client, workflow("slow", 30), 4, "full-store")
-    await asyncio.sleep(0.6)  # buffers of clients are given back
-    used = int((await redis.info("memory"))["used_memory"])
-    await redis.config_set("maxmemory", str(round(used * 1.05)))
-    await asyncio.sleep(1.2)
-    with pytest.raises(CatenaryError) as caught:
-        await client.submit(workflow(), run_id="no-room")
-    assert (caught.value.code.name, caught.value.reason) == ("RESOURCE_EXHAUSTED", "REJECTED_CAPACITY")
-    await asyncio.gather(*tasks)
-    await redis.config_set("maxmemory", str(512 << 20))
-    await redis.aclose()
+    async with bounded(cluster) as redis:
+        histories, tasks = await run_all(client, workflow("slow", 30), 4, "full-store")
+        await asyncio.sleep(0.6)  # buffers of clients are given back
+        used = int((await redis.info("memory"))["used_memory"])
+        await redis.config_set("maxmemory", str(round(used * 1.05)))
+        await asyncio.sleep(1.2)
+        with pytest.raises(CatenaryError) as caught:
+            await client.submit(workflow(), run_id="no-room")
+        assert (caught.value.code.name, caught.value.reason) == ("RESOURCE_EXHAUSTED", "REJECTED_CAPACITY")
+        await asyncio.gather(*tasks)
     await check(client, histories)
     await submitted(client, "room-again", 15.0)
 
 
 async def test_a_write_that_the_full_store_refuses_is_made_when_there_is_room(cluster: Cluster, client: Client) -> None:
-    redis = connect(cluster.store_url)
-    histories, tasks = await run_all(client, workflow("slow", 10), 4, "refused-write")
-    await redis.config_set("maxmemory", "1")
-    await asyncio.sleep(2.5)
-    assert all(history.outcome is None for history in histories)
-    await redis.config_set("maxmemory", str(512 << 20))
-    await redis.aclose()
+    async with bounded(cluster) as redis:
+        histories, tasks = await run_all(client, workflow("slow", 10), 4, "refused-write")
+        await redis.config_set("maxmemory", "1")
+        await asyncio.sleep(2.5)
+        assert all(history.outcome is None for history in histories)
     await asyncio.gather(*tasks)
     await check(client, histories)
     assert {history.outcome for history in histories} == {Outcome.SUCCEEDED}

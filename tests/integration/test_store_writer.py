@@ -62,19 +62,16 @@ async def test_closing_sends_what_waits_and_refuses_the_rest(redis: Redis) -> No
 
 
 async def test_a_full_store_refuses_instead_of_evicting(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    await redis.config_set("maxmemory", "4mb")
-    async with StoreWriter(redis) as writer:
+    async with connect(own_store.url) as redis, StoreWriter(redis) as writer:
+        await redis.config_set("maxmemory", "4mb")
         writes = [writer.submit("SET", f"k{i}", b"x" * 100_000) for i in range(100)]
         with pytest.raises(StoreFull, match="memory limit"):
             await asyncio.gather(*writes)
         assert await redis.exists("k0") == 1
-    await redis.aclose()
 
 
 async def test_a_silent_store_fails_the_write_in_time(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    async with StoreWriter(redis, timeout_s=0.3) as writer:
+    async with connect(own_store.url) as redis, StoreWriter(redis, timeout_s=0.3) as writer:
         await writer.submit("PING")
         assert own_store.pid is not None
         os.kill(own_store.pid, signal.SIGSTOP)
@@ -86,12 +83,10 @@ async def test_a_silent_store_fails_the_write_in_time(own_store: EmbeddedStore) 
         os.kill(own_store.pid, signal.SIGCONT)
         await _connected(writer)
         assert await writer.submit("SET", "k", "w") == b"OK"
-    await redis.aclose()
 
 
 async def test_a_killed_store_keeps_what_it_acknowledged_and_the_writer_comes_back(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    async with StoreWriter(redis, timeout_s=5.0) as writer:
+    async with connect(own_store.url) as redis, StoreWriter(redis, timeout_s=5.0) as writer:
         runs = RunStore(redis, writer, retention_s=60, max_runs=1_000)
         acknowledged: set[str] = set()
         tasks = [asyncio.create_task(_create_until_failure(runs, acknowledged, n)) for n in range(8)]
@@ -109,24 +104,19 @@ async def test_a_killed_store_keeps_what_it_acknowledged_and_the_writer_comes_ba
             stored = await runs.get(run_id)
             assert stored is not None
             assert stored.num_events == 1
-    await redis.aclose()
 
 
 async def test_an_idle_writer_notices_that_the_store_is_gone(own_store: EmbeddedStore) -> None:
-    redis = connect(own_store.url)
-    async with StoreWriter(redis) as writer:
+    async with connect(own_store.url) as redis, StoreWriter(redis) as writer:
         await _connected(writer)
         own_store.stop()
         await _connected(writer, False)
-    await redis.aclose()
 
 
 async def test_a_store_that_never_was_fails_the_write_in_time(tmp_path: Path) -> None:
-    redis = connect(f"unix://{tmp_path}/none.sock")
-    async with StoreWriter(redis, timeout_s=0.3) as writer:
+    async with connect(f"unix://{tmp_path}/none.sock") as redis, StoreWriter(redis, timeout_s=0.3) as writer:
         with pytest.raises(StoreUnavailable, match="unreachable"):
             await writer.submit("SET", "k", "v")
-    await redis.aclose()
 
 
 async def _create_until_failure(runs: RunStore, acknowledged: set[str], task: int) -> None:

@@ -69,9 +69,8 @@ async def test_a_cluster_comes_up_and_leaves_nothing_behind(tmp_path: Path) -> N
             ("w0", "ready", ["small"]),
             ("w1", "ready", ["small", "large"]),
         ]
-        redis = connect(cluster.store_url)
-        published = await PlanStore(redis).get()
-        await redis.aclose()
+        async with connect(cluster.store_url) as redis:
+            published = await PlanStore(redis).get()
         assert published is not None
         assert (published.epoch, published.policy) == (plan.epoch, "static")
         assert len(cluster.scope.processes()) >= 6
