@@ -63,7 +63,7 @@ format: setup  ## Format and sort imports
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
-bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 minutes (FULL=1: hours; RESUME=1; TRACES=dir; REAL=csv; OUT=dir)
+bench-ray: setup .venv-ray/ready  ## Catenary beside Ray Serve, 20 to 25 minutes (FULL=1: hours; RESUME=1; TRACES=dir; REAL=csv; OUT=dir)
 	@cd loadtest && PYTHONPATH=../libs:../services ../$(BIN)/python -m bench run $(if $(FULL),--full) $(if $(REAL),--real $(abspath $(REAL))) $(if $(KEEP),--keep) $(if $(RESUME),--resume) \
 		$(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(TRACES),--traces $(abspath $(TRACES))) --out $(abspath $(or $(OUT),loadtest/results)) $(ARGS)
