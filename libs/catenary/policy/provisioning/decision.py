@@ -59,11 +59,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class PlanDecision:
-    """``misses``: runs predicted to miss over ``horizon_s`` with the moves, ``misses_as_is`` without.
+    """``misses``: runs predicted to miss over ``horizon_s`` with the moves.
     ``infeasible`` by workflow or model: why no plan within the budget reaches its target."""
 
     moves: tuple[Move, ...] = ()
     misses: float = 0.0
-    misses_as_is: float = 0.0
     horizon_s: float = 0.0
     infeasible: tuple[tuple[str, str], ...] = ()

@@ -28,7 +28,6 @@ def risk(context: PlanContext) -> PlanDecision:
     """
     worth = Worth(context, MissForecast(context))
     situation = worth.now()
-    as_is = situation.misses
     moves: list[Move] = []
     while len(moves) < MAX_MOVES:
         gains = _best(context, worth, situation) or _together(context, worth, situation)
@@ -38,7 +37,7 @@ def risk(context: PlanContext) -> PlanDecision:
         situation = gains[-1].then
     moves += prefetches(context, situation.accelerators, moves)
     unmet = _infeasible(context, worth.forecast, situation)
-    return PlanDecision(tuple(moves), situation.misses, as_is, worth.forecast.horizon_s, unmet)
+    return PlanDecision(tuple(moves), situation.misses, worth.forecast.horizon_s, unmet)
 
 
 def _best(context: PlanContext, worth: Worth, situation: Situation) -> list[Gain]:
