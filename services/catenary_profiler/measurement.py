@@ -28,6 +28,7 @@ from catenary_profiler.memory import ProcessMemory
 from catenary_profiler.replica import ReplicaWatch, ReservedReplica, reserved_replica
 from catenary_profiler.sharing import SharingMeasurement
 from catenary_profiler.sleeping import SleepTimes, measure_sleep
+from catenary_profiler.waking import awake
 
 WARM_UP_TOKENS = 4
 
@@ -68,11 +69,11 @@ class Measurement:
         report(Progress(0, 0, "waiting for a replica"))
         timeout_s = self._config.profiler.acquire_timeout_s
         async with (
-            reserved_replica(self._provisioner, model, holder, timeout_s) as replica,
+            reserved_replica(self._provisioner, model, holder, timeout_s, may_sleep=True) as replica,
             ReplicaWatch(replica, holder) as watch,
             ProcessMemory(self._provisioner, replica.worker_id) as processes,
+            awake(replica, watch, timeout_s) as snapshot,
         ):
-            snapshot = await watch.idle(timeout_s)
             sleep = await self._sleep(replica, snapshot, report)
             session, transport_s, sharing_loss = await self._measure(replica, watch, snapshot, holder, quick, report)
         on_cpu = self._on_cpu(replica.worker_id)

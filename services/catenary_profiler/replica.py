@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -44,14 +44,16 @@ async def reserved_replica(
     timeout_s: float,
     worker_id: str = "",
     patience_s: float = 0.0,
+    may_sleep: bool = False,
 ) -> AsyncIterator[ReservedReplica]:
     """Hold a replica of ``model`` for the body; it goes back to its pool however the body ends. ``worker_id``: only the
-    one there; ``patience_s``: for how long a provisioner that has none is asked again.
+    one there; ``patience_s``: for how long a provisioner that has none is asked again; ``may_sleep``: where none is
+    awake, also one that sleeps.
 
     Raises:
         ProfileFailed: the provisioner has none to give, or gave no answer within ``timeout_s``.
     """
-    request = provisioner_pb.AcquireReplicaRequest(model=model, holder=holder, worker_id=worker_id)
+    request = provisioner_pb.AcquireReplicaRequest(model=model, holder=holder, worker_id=worker_id, may_sleep=may_sleep)
     grant = await _granted(provisioner, request, timeout_s, clock.now() + patience_s)
     extending = asyncio.create_task(_extend(provisioner, request, grant.lease_s / 3))
     try:
@@ -143,16 +145,25 @@ class ReplicaWatch:
             self._gone = True
             self._changed.set()
 
+    async def reserved(self, timeout_s: float) -> pb.ReplicaSnapshot:
+        """The snapshot once the replica is set aside. Raises ProfileFailed as ``idle`` does."""
+        return await self._once(lambda replica: replica.reserved, "set aside", timeout_s)
+
     async def idle(self, timeout_s: float) -> pb.ReplicaSnapshot:
         """The snapshot once the replica is awake, set aside and holds no call.
 
         Raises:
             ProfileFailed: it is dead, its worker went away, or it is not idle within ``timeout_s``.
         """
+        return await self._once(_is_idle, "idle", timeout_s)
+
+    async def _once(
+        self, holds: Callable[[pb.ReplicaSnapshot], bool], what: str, timeout_s: float
+    ) -> pb.ReplicaSnapshot:
         name = f"{self._replica.model}: the replica on {self._replica.worker_id}"
         try:
             async with asyncio.timeout(timeout_s):
-                while (found := self.snapshot) is None or not _is_idle(found):
+                while (found := self.snapshot) is None or not holds(found):
                     if self._gone:
                         raise ProfileFailed(grpc.StatusCode.UNAVAILABLE, f"{name} went away", "WORKER")
                     if found is not None and found.state == pb.REPLICA_STATE_DEAD:
@@ -162,7 +173,7 @@ class ReplicaWatch:
                 return found
         except TimeoutError:
             raise ProfileFailed(
-                grpc.StatusCode.DEADLINE_EXCEEDED, f"{name} was not idle within {timeout_s:g} s", "BUSY"
+                grpc.StatusCode.DEADLINE_EXCEEDED, f"{name} was not {what} within {timeout_s:g} s", "BUSY"
             ) from None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from catenary.core.provisioner.events import Refused
+from catenary.core.provisioner.events import AcquireRequested, Refused
 from catenary.runtime.rpc import abort, error_info
 from catenary.v1 import provisioner_service_pb2 as pb
 from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceServicer
@@ -30,8 +30,9 @@ class ProvisionerServicer(ProvisionerServiceServicer):
         for name in ("model", "holder"):
             if not getattr(request, name):
                 await abort(context, grpc.StatusCode.INVALID_ARGUMENT, f"{name}: is empty; give a name", "INVALID")
+        event = AcquireRequested(request.model, request.holder, request.worker_id, request.may_sleep)
         try:
-            answer = await self._provisioner.acquire(request.model, request.holder, request.worker_id)
+            answer = await self._provisioner.acquire(event)
         except NoLink as error:
             await abort(context, grpc.StatusCode.UNAVAILABLE, str(error), "NO_WORKERS")
         except grpc.RpcError as error:

@@ -101,14 +101,14 @@ class Provisioner:
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
-    async def acquire(self, model: str, holder: str, worker_id: str = "") -> Granted | Refused:
-        """Set a replica of ``model`` aside, on ``worker_id`` where that is given, and have its worker mark it.
+    async def acquire(self, event: AcquireRequested) -> Granted | Refused:
+        """Set a replica aside and have its worker mark it.
 
         Raises:
             grpc.RpcError, NoLink: the worker does not answer; the replica stays in its pool.
         """
         answer: Granted | Refused = Refused("no answer")
-        for action in self._core.handle(AcquireRequested(model, holder, worker_id), clock.now()):
+        for action in self._core.handle(event, clock.now()):
             if isinstance(action, Granted | Refused):
                 answer = action
             elif isinstance(action, ReserveReplica):

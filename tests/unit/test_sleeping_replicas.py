@@ -10,6 +10,7 @@ from catenary.core.provisioner.events import (
     AcquireRequested,
     Granted,
     ProcessEnded,
+    Refused,
     SleepReplica,
     SnapshotArrived,
     StartWorker,
@@ -115,8 +116,8 @@ def provisioner(script: Script, **plan: float) -> ProvisionerCore:
     return ProvisionerCore([WantedWorker("w0", ("x", "y"))], ProvisionerSettings(policy="risk"), 0.0, allocator)
 
 
-def shown(x: ReplicaState, y: ReplicaState, reserved: bool = False) -> SnapshotArrived:
-    replicas = (Replica("x", x, 1, 2, reserved=reserved), Replica("y", y, 1, 2))
+def shown(x: ReplicaState, y: ReplicaState, reserved: bool = False, num_running: int = 0) -> SnapshotArrived:
+    replicas = (Replica("x", x, 1, 2, num_running=num_running, reserved=reserved), Replica("y", y, 1, 2))
     return SnapshotArrived(1, Worker("w0", "w0:1", 1, replicas))
 
 
@@ -152,6 +153,24 @@ def test_a_lease_is_extended_while_its_holder_has_the_replica_asleep_and_the_pla
     actions = core.handle(shown(ReplicaState.ASLEEP, ReplicaState.ASLEEP, reserved=True), 2.0)
     assert not of(WakeReplica, [*actions])
     assert of(Granted, [*core.handle(AcquireRequested("x", "profiler"), 3.0)])
+
+
+def test_what_sleeps_beside_idle_engines_is_set_aside_for_a_holder_that_wakes_it_and_only_there() -> None:
+    core = provisioner(Script())
+    up(core)
+    (refused, *_) = core.handle(AcquireRequested("y", "profiler"), 1.0)
+    assert isinstance(refused, Refused)
+    core.handle(shown(ReplicaState.AWAKE, ReplicaState.ASLEEP, num_running=1), 2.0)
+    (refused, *_) = core.handle(AcquireRequested("y", "profiler", may_sleep=True), 2.0)
+    assert isinstance(refused, Refused)
+    assert refused.reason == (
+        "model 'y': it sleeps where nothing can be woken for it now: w0 (x has 1 calls); ask again later"
+    )
+    core.handle(shown(ReplicaState.AWAKE, ReplicaState.ASLEEP), 3.0)
+    assert of(Granted, [*core.handle(AcquireRequested("y", "profiler", may_sleep=True), 3.0)])
+    actions = core.handle(shown(ReplicaState.ASLEEP, ReplicaState.AWAKE, reserved=True), 4.0)
+    assert not of(WakeReplica, [*actions])
+    assert not of(SleepReplica, [*actions])
 
 
 def test_an_infeasible_target_is_said_once() -> None:

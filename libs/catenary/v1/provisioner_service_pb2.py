@@ -26,7 +26,7 @@ from catenary.v1 import worker_service_pb2 as catenary_dot_v1_dot_worker__servic
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%catenary/v1/provisioner_service.proto\x12\x0b\x63\x61tenary.v1\x1a catenary/v1/worker_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\rPlannedWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x10\n\x08restarts\x18\x04 \x01(\r\x12\x14\n\x0cnext_start_s\x18\x05 \x01(\x01\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12-\n\x08snapshot\x18\x08 \x01(\x0b\x32\x1b.catenary.v1.WorkerSnapshot\x12\x0b\n\x03pid\x18\t \x01(\x05\"\xa6\x01\n\x04Plan\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12+\n\x07workers\x18\x04 \x03(\x0b\x32\x1a.catenary.v1.PlannedWorker\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07reasons\x18\x06 \x03(\t\"\x10\n\x0eGetPlanRequest\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.catenary.v1.Plan\"I\n\x15\x41\x63quireReplicaRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x11\n\tworker_id\x18\x03 \x01(\t\"T\n\x16\x41\x63quireReplicaResponse\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x16\n\x0eworker_address\x18\x02 \x01(\t\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\"I\n\x15ReleaseReplicaRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\t\"\x18\n\x16ReleaseReplicaResponse2\x90\x02\n\x12ProvisionerService\x12\x44\n\x07GetPlan\x12\x1b.catenary.v1.GetPlanRequest\x1a\x1c.catenary.v1.GetPlanResponse\x12Y\n\x0e\x41\x63quireReplica\x12\".catenary.v1.AcquireReplicaRequest\x1a#.catenary.v1.AcquireReplicaResponse\x12Y\n\x0eReleaseReplica\x12\".catenary.v1.ReleaseReplicaRequest\x1a#.catenary.v1.ReleaseReplicaResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%catenary/v1/provisioner_service.proto\x12\x0b\x63\x61tenary.v1\x1a catenary/v1/worker_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\rPlannedWorker\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0e\n\x06models\x18\x02 \x03(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x10\n\x08restarts\x18\x04 \x01(\r\x12\x14\n\x0cnext_start_s\x18\x05 \x01(\x01\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12-\n\x08snapshot\x18\x08 \x01(\x0b\x32\x1b.catenary.v1.WorkerSnapshot\x12\x0b\n\x03pid\x18\t \x01(\x05\"\xa6\x01\n\x04Plan\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06policy\x18\x03 \x01(\t\x12+\n\x07workers\x18\x04 \x03(\x0b\x32\x1a.catenary.v1.PlannedWorker\x12/\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07reasons\x18\x06 \x03(\t\"\x10\n\x0eGetPlanRequest\"2\n\x0fGetPlanResponse\x12\x1f\n\x04plan\x18\x01 \x01(\x0b\x32\x11.catenary.v1.Plan\"\\\n\x15\x41\x63quireReplicaRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x11\n\tworker_id\x18\x03 \x01(\t\x12\x11\n\tmay_sleep\x18\x04 \x01(\x08\"T\n\x16\x41\x63quireReplicaResponse\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x16\n\x0eworker_address\x18\x02 \x01(\t\x12\x0f\n\x07lease_s\x18\x03 \x01(\x01\"I\n\x15ReleaseReplicaRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x0e\n\x06holder\x18\x03 \x01(\t\"\x18\n\x16ReleaseReplicaResponse2\x90\x02\n\x12ProvisionerService\x12\x44\n\x07GetPlan\x12\x1b.catenary.v1.GetPlanRequest\x1a\x1c.catenary.v1.GetPlanResponse\x12Y\n\x0e\x41\x63quireReplica\x12\".catenary.v1.AcquireReplicaRequest\x1a#.catenary.v1.AcquireReplicaResponse\x12Y\n\x0eReleaseReplica\x12\".catenary.v1.ReleaseReplicaRequest\x1a#.catenary.v1.ReleaseReplicaResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPLANRESPONSE']._serialized_start=513
   _globals['_GETPLANRESPONSE']._serialized_end=563
   _globals['_ACQUIREREPLICAREQUEST']._serialized_start=565
-  _globals['_ACQUIREREPLICAREQUEST']._serialized_end=638
-  _globals['_ACQUIREREPLICARESPONSE']._serialized_start=640
-  _globals['_ACQUIREREPLICARESPONSE']._serialized_end=724
-  _globals['_RELEASEREPLICAREQUEST']._serialized_start=726
-  _globals['_RELEASEREPLICAREQUEST']._serialized_end=799
-  _globals['_RELEASEREPLICARESPONSE']._serialized_start=801
-  _globals['_RELEASEREPLICARESPONSE']._serialized_end=825
-  _globals['_PROVISIONERSERVICE']._serialized_start=828
-  _globals['_PROVISIONERSERVICE']._serialized_end=1100
+  _globals['_ACQUIREREPLICAREQUEST']._serialized_end=657
+  _globals['_ACQUIREREPLICARESPONSE']._serialized_start=659
+  _globals['_ACQUIREREPLICARESPONSE']._serialized_end=743
+  _globals['_RELEASEREPLICAREQUEST']._serialized_start=745
+  _globals['_RELEASEREPLICAREQUEST']._serialized_end=818
+  _globals['_RELEASEREPLICARESPONSE']._serialized_start=820
+  _globals['_RELEASEREPLICARESPONSE']._serialized_end=844
+  _globals['_PROVISIONERSERVICE']._serialized_start=847
+  _globals['_PROVISIONERSERVICE']._serialized_end=1119
 # @@protoc_insertion_point(module_scope)

@@ -59,14 +59,16 @@ class GetPlanResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class AcquireReplicaRequest(_message.Message):
-    __slots__ = ("model", "holder", "worker_id")
+    __slots__ = ("model", "holder", "worker_id", "may_sleep")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     HOLDER_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    MAY_SLEEP_FIELD_NUMBER: _ClassVar[int]
     model: str
     holder: str
     worker_id: str
-    def __init__(self, model: _Optional[str] = ..., holder: _Optional[str] = ..., worker_id: _Optional[str] = ...) -> None: ...
+    may_sleep: bool
+    def __init__(self, model: _Optional[str] = ..., holder: _Optional[str] = ..., worker_id: _Optional[str] = ..., may_sleep: _Optional[bool] = ...) -> None: ...
 
 class AcquireReplicaResponse(_message.Message):
     __slots__ = ("worker_id", "worker_address", "lease_s")

@@ -136,6 +136,10 @@ class Allocator:
         place.step_since = now if step is not None else None
         return step
 
+    def is_still(self, worker: Worker, now: float) -> bool:
+        """The worker is as the plan wants it, and nothing is under way there."""
+        return self._accelerator(worker, now).movable
+
     def step_ended(self, worker_id: str) -> None:
         """The worker has answered the last step, whatever it said."""
         if (place := self._places.get(worker_id)) is not None:

@@ -55,11 +55,13 @@ class StopRequested:
 
 @dataclass(frozen=True, slots=True)
 class AcquireRequested:
-    """Asking again with the same ``holder`` extends the lease. ``worker_id``: only there; empty: on any worker."""
+    """Asking again with the same ``holder`` extends the lease. ``worker_id``: only there; empty: on any worker.
+    ``may_sleep``: the holder wakes it where it sleeps."""
 
     model: str
     holder: str
     worker_id: str = ""
+    may_sleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
