@@ -7,6 +7,7 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Sequence
+from itertools import compress
 from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
@@ -82,10 +83,11 @@ class LengthWindow:
             self._refit()
 
     def expected(self, features: Features | None) -> float:
-        """Tokens, within what has been seen."""
-        if features is None or self._weights is None or not self._is_usual(features):
+        """Tokens."""
+        weights = self._weights
+        if features is None or weights is None or not self._is_usual(features):
             return self._mean
-        return min(max(predict(self._weights, features), self._least), self._most)
+        return self._within(predict(weights, features))
 
     def left(self, features: Features | None, done: int) -> LengthEstimate | None:
         """Tokens after ``done`` of a call that is longer; None where hardly any can be.
@@ -125,15 +127,26 @@ class LengthWindow:
         lengths = [sample[1] for sample in self._samples]
         self._mean = max(1.0, sum(lengths) / len(lengths))
         self._least, self._most = max(1, min(lengths)), max(1, *lengths)
-        self._bounds = tuple(FAR * statistics.median(column) or math.inf for column in zip(*rows, strict=True))
-        usual = [(row, tokens) for row, tokens in zip(rows, lengths, strict=True) if self._is_usual(row)]
-        self._weights = fit(*zip(*usual, strict=True)) if len(usual) >= REGRESS_FROM else None
-        known = {row: self.expected(row) for row in set(rows)}
-        ratios = [tokens / known[row] for row, tokens in zip(rows, lengths, strict=True)]
+        columns = list(zip(*rows, strict=True))
+        self._bounds = tuple(FAR * statistics.median(column) or math.inf for column in columns)
+        all_usual = all(map(le, map(max, columns), self._bounds))
+        usual = [all_usual or self._is_usual(row) for row in rows]
+        self._weights = None
+        if sum(usual) >= REGRESS_FROM:
+            self._weights = fit(list(compress(rows, usual)), list(compress(lengths, usual)))
+        weights = self._weights
+        ratios = [
+            tokens / (self._within(predict(weights, row)) if weights is not None and known else self._mean)
+            for row, tokens, known in zip(rows, lengths, usual, strict=True)
+        ]
         self._samples = deque(zip(rows, lengths, ratios, strict=True))
         self._ratios = sorted(ratios)
         self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
         self._fresh = self._tail = None
+
+    def _within(self, tokens: float) -> float:
+        """Tokens, within what has been seen."""
+        return min(max(tokens, self._least), self._most)
 
     def _is_usual(self, features: Features) -> bool:
         return all(map(le, features, self._bounds))

@@ -128,7 +128,7 @@ class Entry:
         forecaster, demand = self._active.forecaster, self._active.demand
         calls = forecaster.path(run)
         self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
-        models = {compiled.call.model for compiled in run.workflow.calls}
+        models = tuple(dict.fromkeys(compiled.call.model for compiled in run.workflow.calls))
         path, briefest = longest(calls), forecaster.briefest(run, calls)
         decision = self._admit(
             AdmissionContext(

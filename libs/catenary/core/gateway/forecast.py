@@ -35,6 +35,7 @@ class Forecaster:
         self.lengths = LengthModel(MAX_KEYS)
         self._steps: dict[str, tuple[EngineProfile, PoolState | None, float]] = {}
         self.shapes = RunShapes(MAX_KEYS)
+        self._traffic: dict[str, tuple[PoolState | None, Traffic]] = {}
 
     def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
         default = self.models[call.model].default_output_tokens
@@ -150,9 +151,10 @@ class Forecaster:
     def traffic(self, model: str) -> Traffic:
         """The calls that share the pool, as the router last reported them."""
         pool = self.pools.get(model)
-        if pool is None or pool.num_replicas == 0:
-            return Traffic()
-        return Traffic(pool.mean_prompt_tokens, pool.mean_output_tokens, pool.interference)
+        known = self._traffic.get(model)
+        if known is None or known[0] is not pool:
+            known = self._traffic[model] = (pool, _traffic(pool))
+        return known[1]
 
     def _batch(self, model: str) -> float:
         pool = self.pools.get(model)
@@ -166,3 +168,9 @@ class Forecaster:
         if pool is None or pool.num_seats == 0:
             return self.profiles[model].max_num_seqs
         return max(1, pool.num_seats // 2, pool.num_seats - pool.num_running)
+
+
+def _traffic(pool: PoolState | None) -> Traffic:
+    if pool is None or pool.num_replicas == 0:
+        return Traffic()
+    return Traffic(pool.mean_prompt_tokens, pool.mean_output_tokens, pool.interference)
