@@ -12,7 +12,7 @@ from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
 from catenary.policy.length_tail import LengthTail
-from catenary.policy.regression import Features, fit, predict
+from catenary.policy.regression import Features, fit, predict, predict_all
 
 WINDOW = 256
 ENOUGH = 8
@@ -129,20 +129,24 @@ class LengthWindow:
         self._least, self._most = max(1, min(lengths)), max(1, *lengths)
         columns = list(zip(*rows, strict=True))
         self._bounds = tuple(FAR * statistics.median(column) or math.inf for column in columns)
-        all_usual = all(map(le, map(max, columns), self._bounds))
-        usual = [all_usual or self._is_usual(row) for row in rows]
-        self._weights = None
-        if sum(usual) >= REGRESS_FROM:
-            self._weights = fit(list(compress(rows, usual)), list(compress(lengths, usual)))
-        weights = self._weights
-        ratios = [
-            tokens / (self._within(predict(weights, row)) if weights is not None and known else self._mean)
-            for row, tokens, known in zip(rows, lengths, usual, strict=True)
-        ]
+        ratios = [tokens / expected for tokens, expected in zip(lengths, self._fit(columns, lengths), strict=True)]
         self._samples = deque(zip(rows, lengths, ratios, strict=True))
         self._ratios = sorted(ratios)
         self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
         self._fresh = self._tail = None
+
+    def _fit(self, columns: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:
+        """Take new weights; what is then expected of each sample."""
+        usual = [True] * len(lengths)
+        if not all(map(le, map(max, columns), self._bounds)):
+            usual = [self._is_usual(row) for row in zip(*columns, strict=True)]
+        self._weights = None
+        if sum(usual) >= REGRESS_FROM:
+            self._weights = fit([list(compress(column, usual)) for column in columns], list(compress(lengths, usual)))
+        if self._weights is None:
+            return [self._mean] * len(lengths)
+        fitted = zip(predict_all(self._weights, columns), usual, strict=True)
+        return [self._within(tokens) if is_usual else self._mean for tokens, is_usual in fitted]
 
     def _within(self, tokens: float) -> float:
         """Tokens, within what has been seen."""

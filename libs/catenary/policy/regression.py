@@ -10,15 +10,15 @@ RIDGE = 1e-6
 Features = tuple[float, ...]
 
 
-def fit(rows: Sequence[Features], values: Sequence[float]) -> Features | None:
+def fit(features: Sequence[Sequence[float]], values: Sequence[float]) -> Features | None:
     """Weights w that make ``sum((rows @ w - values)^2)`` least; None where the rows determine none.
 
-    Features that do not vary share their weight (a relative ridge of 1e-6).
+    ``features``: the columns of the rows. Those that do not vary share their weight (a relative ridge of 1e-6).
     """
-    columns = [*zip(*rows, strict=True), values]
-    width = len(columns) - 1
+    columns = [*features, values]
+    width = len(features)
     matrix = [[0.0] * (width + 1) for _ in range(width)]
-    for i, first in enumerate(columns[:width]):
+    for i, first in enumerate(features):
         for j in range(i, width + 1):
             matrix[i][j] = sum(map(mul, first, columns[j]))
             if j < width:
@@ -30,6 +30,14 @@ def fit(rows: Sequence[Features], values: Sequence[float]) -> Features | None:
 
 def predict(weights: Features, row: Features) -> float:
     return float(sum(map(mul, weights, row)))
+
+
+def predict_all(weights: Features, features: Sequence[Sequence[float]]) -> list[float]:
+    """``predict`` of every row; ``features``: the columns of the rows, at least one."""
+    sums = [0.0] * len(features[0])
+    for weight, column in zip(weights, features, strict=True):
+        sums = [total + weight * value for total, value in zip(sums, column, strict=True)]
+    return sums
 
 
 def _solve(matrix: list[list[float]]) -> Features | None:

@@ -191,6 +191,8 @@ class RouterCore:
 
     def _schedule(self, pool: Pool, now: float) -> list[RouterAction]:
         actions: list[RouterAction] = []
+        if not pool.num_queued:
+            return actions
         while (call := self._next(pool, now)) is not None:
             assigned = self._place(pool, call, now)
             if assigned is None:

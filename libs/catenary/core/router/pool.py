@@ -149,7 +149,7 @@ class Pool:
         return found
 
     def state(self, now: float) -> PoolState:
-        queued = sum(self.pace.predicted_s(call, call.output.mean) for call in self.queue.calls())
+        queued = sum([self.pace.predicted_s(call, call.output.mean) for call in self.queue.calls()])
         loading = [replica for replica in self.starting.values() if not replica.reserved]
         starts = [self._ready_in_s(replica) for replica in loading]
         away = self.away.current(now)
@@ -180,10 +180,17 @@ class Pool:
 
     def _slack_s(self, now: float) -> float:
         """For how long all calls that can still be in time could pause; 0.0 where none of them has a deadline."""
-        residents = (load.residents[call_id] for call_id, load in self.placed.items())
-        finishes = [(r.call.latest_finish, max(now, r.expected_finish)) for r in residents if not r.call.late]
-        finishes += [(c.latest_finish, now + self.pace.predicted_s(c, c.output.q50)) for c in self.queue.calls()]
-        slacks = [latest - expected for latest, expected in finishes if latest != NEVER]
+        residents = [load.residents[call_id] for call_id, load in self.placed.items()]
+        slacks = [
+            resident.call.latest_finish - max(now, resident.expected_finish)
+            for resident in residents
+            if not resident.call.late and resident.call.latest_finish != NEVER
+        ]
+        slacks += [
+            call.latest_finish - (now + self.pace.predicted_s(call, call.output.q50))
+            for call in self.queue.calls()
+            if call.latest_finish != NEVER
+        ]
         return max(0.0, min(slacks, default=0.0))
 
     def _ready_in_s(self, replica: Replica) -> float:
@@ -240,8 +247,8 @@ class Pool:
 
     def _reconcile(self, load: ReplicaLoad, replica: Replica, now: float) -> list[Resident]:
         held = {call.call_id: call for call in replica.calls}
-        foreign = (c for c in replica.calls if c.router_epoch < self.settings.epoch and c.call_id not in load.residents)
-        load.num_foreign = sum(1 for _ in foreign)
+        epoch, residents = self.settings.epoch, load.residents
+        load.num_foreign = sum([call.router_epoch < epoch and call.call_id not in residents for call in replica.calls])
         step = self.pace.step_s(max(1, len(load.residents)))
         if replica.takes_calls:
             step_alone_s = self.pace.step_alone_s(max(1, replica.num_running))
