@@ -67,6 +67,9 @@ ZERO = Span(0.0)
 
 
 def then(first: Span, second: Span) -> Span:
+    """One after the other."""
+    if second is ZERO:
+        return first
     return Span(first.mean + second.mean, first.variance + second.variance)
 
 

@@ -92,7 +92,8 @@ class Cluster:
         self.router.tick()
         if self.provisioner is not None:
             self.provisioner.start()
-        step, runs, refusals, total = self._step, self.ends.runs, self.ends.refusals, len(self.submitted)
+        step = self.heap.step if self._watcher is None else self._step
+        runs, refusals, total = self.ends.runs, self.ends.refusals, len(self.submitted)
         while len(runs) + len(refusals) < total and not self.stopped and step():
             pass
         return self.ends

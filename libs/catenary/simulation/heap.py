@@ -21,7 +21,8 @@ class EventHeap:
     def at(self, time_s: float, action: Action, *arguments: Any) -> None:
         """Call ``action(*arguments)`` at ``time_s``, at once where that has passed."""
         self._sequence += 1
-        heapq.heappush(self._heap, (max(time_s, self.now), self._sequence, action, arguments))
+        at = time_s if time_s > self.now else self.now
+        heapq.heappush(self._heap, (at, self._sequence, action, arguments))
 
     def after(self, delay_s: float, action: Action, *arguments: Any) -> None:
         self._sequence += 1

@@ -18,7 +18,9 @@ def make_keeper(replicas: Mapping[str, SimReplica], asleep: bool, budget_bytes: 
     keeper = EngineKeeper(map(_settings, replicas.values()), SimCalls(replicas), budget_bytes, host_bytes)
     records = keeper.records
     for model, record in records.items():
-        record.facts = EngineFacts(weights_bytes=replicas[model].profile.weights_bytes)
+        profile = replicas[model].profile
+        record.facts = EngineFacts(weights_bytes=profile.weights_bytes)
+        record.start_s = profile.start_s
     for number, record in enumerate(records.values()):
         if number == 0 and not asleep:
             record.change(ReplicaState.AWAKE)

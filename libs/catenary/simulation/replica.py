@@ -32,6 +32,12 @@ class HeldCall:
         self.sent = count
         return event
 
+    def resident(self, count: int | None) -> ResidentCall:
+        """``count``: tokens of this attempt, None while it waits in the engine."""
+        start, prompt_tokens = self.start, len(self.start.prompt_token_ids)
+        done = start.offset + (count or 0)
+        return ResidentCall(start.call_id, start.attempt, start.router_epoch, done, prompt_tokens, count is not None)
+
     def ended(self, finished: FinishedCall) -> CallEnded:
         start = self.start
         whole = self.total_tokens < start.offset + start.sampling.max_tokens
@@ -60,17 +66,7 @@ class SimReplica:
 
     def residents(self) -> tuple[ResidentCall, ...]:
         running = dict(self.engine.progress())
-        return tuple(
-            ResidentCall(
-                call_id,
-                held.start.attempt,
-                held.start.router_epoch,
-                held.start.offset + running.get(call_id, 0),
-                len(held.start.prompt_token_ids),
-                call_id in running,
-            )
-            for call_id, held in self.held.items()
-        )
+        return tuple([held.resident(running.get(call_id)) for call_id, held in self.held.items()])
 
     def progress(self) -> Iterator[tuple[str, CallProgressed]]:
         """(gateway, tokens) of each call that has new ones."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from catenary.core.gateway.events import Abort, CallEnded, GatewayEvent, Start
 from catenary.core.worker.engines import EngineKeeper
 from catenary.core.worker.events import (
     AbortCalls,
     CommandDone,
+    EngineStats,
     SleepEngine,
     SnapshotChanged,
     WakeEngine,
@@ -232,13 +232,9 @@ class SimWorker:
         )
 
     def _shown(self, replica: SimReplica) -> Replica:
-        return replace(
-            self.engines.records[replica.model].snapshot((), self._heap.now),
-            num_running=replica.engine.num_running,
-            num_waiting=replica.engine.num_waiting,
-            calls=replica.residents(),
-            start_s=replica.profile.start_s,
-        )
+        record = self.engines.records[replica.model]
+        record.stats = EngineStats(replica.engine.num_running, replica.engine.num_waiting)
+        return record.snapshot(replica.residents(), self._heap.now)
 
     def send_progress(self) -> None:
         """Give every gateway the tokens generated since the last time."""

@@ -112,7 +112,7 @@ class Demand:
                 continue
             claims = [*own, *expected, *self._of_others(run_id, model), *of_peers]
             kept = keep(claims, pool.num_replicas, now, spare=asked < OVERLOAD)
-            if sum(claim.name == run_id for claim in kept) < len(own):
+            if [claim.name for claim in kept].count(run_id) < len(own):
                 return model
         return None
 
@@ -130,7 +130,7 @@ class Demand:
 
     def _asked(self, claims: Sequence[Claim], pool: PoolState) -> float:
         """Share of what the pool's engines can do within the horizon."""
-        asked_s = math.fsum(claim.work_s for claim in claims)
+        asked_s = math.fsum([claim.work_s for claim in claims])
         can_do_s = pool.num_replicas * self.expected.horizon_s
         return asked_s / can_do_s if can_do_s > 0 else math.inf
 

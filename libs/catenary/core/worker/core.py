@@ -114,7 +114,8 @@ class WorkerCore:
         self.engines.records[model].stats = stats
 
     def replica(self, model: str, now: float) -> Replica:
-        return self.engines.records[model].snapshot(self._calls.of_model(model), now)
+        calls = tuple([call.resident() for call in self._calls.of_model(model) if call.ending is None])
+        return self.engines.records[model].snapshot(calls, now)
 
     def snapshot(self, memory_free_bytes: int, now: float) -> Worker:
         self._sequence += 1

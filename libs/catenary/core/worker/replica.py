@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from catenary.core.worker.calls import HeldCall
 from catenary.core.worker.events import EngineFacts, EngineStats, ReplicaSettings
-from catenary.model.worker import DROPPED, Replica, ReplicaState
+from catenary.model.worker import DROPPED, Replica, ReplicaState, ResidentCall
 
 _MOST_PROGRESS = 0.99
 _UNKNOWN_START_S = 60.0
@@ -80,7 +79,7 @@ class ReplicaRecord:
             self.sleep_level = 0
         self.generation += 1
 
-    def snapshot(self, calls: Iterable[HeldCall], now: float) -> Replica:
+    def snapshot(self, calls: tuple[ResidentCall, ...], now: float) -> Replica:
         settings, stats, facts = self.settings, self.stats, self.facts
         return Replica(
             model=settings.model,
@@ -91,7 +90,7 @@ class ReplicaRecord:
             num_running=stats.num_running,
             num_waiting=stats.num_waiting,
             kv_cache_usage=stats.kv_cache_usage,
-            calls=tuple(call.resident() for call in calls if call.ending is None),
+            calls=calls,
             reserved=bool(self.holder),
             error=self.error,
             start_s=self.start_s,

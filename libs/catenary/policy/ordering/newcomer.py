@@ -26,9 +26,11 @@ def has_room(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: floa
     rule, as in ``triage.keep``.
     """
     engines *= USABLE
+    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
+    if _all_begin_in_time(entries, engines, now):
+        return True
     standing = newcomer[0].standing
     least = RELUCTANCE * sum(_price(claim, newcomer[0], now) for claim in newcomer)
-    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
     dear: list[tuple[bool, float, float]] = []
     start, added = now, 0.0
     for claim, is_new in entries:
@@ -67,6 +69,15 @@ def gains(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, 
     own = min(chance for chance, is_new in found if is_new)
     others = math.fsum(chance for chance, is_new in found if not is_new)
     return own + others - expected_met([c for c, is_new in entries if not is_new], engines, now) >= LEAST_GAIN
+
+
+def _all_begin_in_time(entries: Sequence[tuple[Claim, bool]], engines: float, now: float) -> bool:
+    start = now
+    for claim, _ in entries:
+        if start > max(now, claim.latest_start):
+            return False
+        start += claim.work_s / engines
+    return True
 
 
 def _by_latest_end(
