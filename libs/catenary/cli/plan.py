@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ from catenary.cli.plan_files import (
 from catenary.cli.plan_profiles import ProfileSources
 from catenary.cli.status import ConfigOption
 from catenary.runtime.wire.profile import ProfileError
-from catenary.simulation.planning import Answer, Planner, Target
+from catenary.simulation.planning import Answer, Planner, Target, Verdict
 from catenary.simulation.scenario import ScenarioError
 
 ExplainOption = Annotated[
@@ -61,7 +62,7 @@ def plan_command(
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Replicas per model that keep so many runs in time, checked by simulation. Exits with 1 where none do."""
+    """Find how many replicas of each model keep runs in time, by simulation. Exits with 1 where no number does."""
     with reporting(json_output):
         if explain:
             show_plan_in_force(config, json_output)
@@ -84,10 +85,13 @@ def plan_command(
             told = {"accelerators": question.accelerators, "assumed": list(question.assumed)}
             print_json(asdict(answer) | told | {"standing": [asdict(one) for one in bursts]})
         else:
-            _show(answer, question, attainment)
-            show_standing(bursts, answer.verdict, costs)
+            console = Console(
+                highlight=False, soft_wrap=not sys.stdout.isatty()
+            )  # a terminal's lines end between words
+            _show(console, answer, question, attainment)
+            show_standing(console, bursts, answer.verdict, costs)
             if not burst and (text := hint(question)):
-                Console(highlight=False, soft_wrap=True).print(text)
+                console.print(text)
         if not answer.reached or not all(one.answer.reached for one in bursts):
             raise typer.Exit(Exit.FAILED)
 
@@ -120,14 +124,13 @@ def _sizes(prompt_tokens: int, outputs: list[str]) -> Sizes:
     return Sizes(prompt_tokens, general, named)
 
 
-def _show(answer: Answer, question: Question, attainment: float) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    verdict = answer.verdict
-    asked = ", ".join(
-        f"{stream.work.rate:g} runs/s of {stream.workflow.workflow.name} within {stream.deadline_s:g} s"
+def _show(console: Console, answer: Answer, question: Question, attainment: float) -> None:
+    asked = "; ".join(
+        f"{stream.workflow.workflow.name}, {stream.work.rate:g} a second, within {stream.deadline_s:g} s"
         for stream in question.streams
     )
-    console.print(f"{asked}; {attainment:.4g} of them in time", markup=False)
+    console.print(f"{attainment * 100:.4g}% of runs in time: {asked}", markup=False)
+    verdict = answer.verdict
     if answer.reached:
         table = Table("model", "replicas", "accelerator", box=SIMPLE_HEAD, pad_edge=False)
         for model, count in verdict.replicas.items():
@@ -137,12 +140,14 @@ def _show(answer: Answer, question: Question, attainment: float) -> None:
         console.print(f"out of reach: {answer.reason}", style="red", markup=False)
         if answer.possible_deadline_s:
             console.print(f"a deadline of {answer.possible_deadline_s:g} s could be kept", markup=False)
+    for line in (*_checked(verdict, answer.num_trials), *(f"assumed: {text}" for text in question.assumed)):
+        console.print(line, markup=False)
+
+
+def _checked(verdict: Verdict, num_trials: int) -> tuple[str, str]:
     low, high = verdict.interval
     shown = ", ".join(f"{model} {count}" for model, count in verdict.replicas.items())
-    console.print(
-        f"simulated with {shown}: {verdict.runs} runs, {verdict.attainment:.2%} in time (95 % interval {low:.2%} to "
-        f"{high:.2%}), p50 {verdict.p50_s:.2f} s, p95 {verdict.p95_s:.2f} s; {answer.num_trials} simulations",
-        markup=False,
+    return (
+        f"simulated with {shown}: {verdict.attainment:.2%} in time (95 % interval {low:.2%} to {high:.2%})",
+        f"{verdict.runs} runs, p50 {verdict.p50_s:.2f} s, p95 {verdict.p95_s:.2f} s; {num_trials} simulations",
     )
-    for assumption in question.assumed:
-        console.print(f"assumed: {assumption}", markup=False)

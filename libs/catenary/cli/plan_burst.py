@@ -27,11 +27,10 @@ def standing_answers(
     ]
 
 
-def show_standing(found: Sequence[Standing], usual: Verdict, costs: Mapping[str, int]) -> None:
+def show_standing(console: Console, found: Sequence[Standing], usual: Verdict, costs: Mapping[str, int]) -> None:
     """``usual``: what the rate without jumps needs; ``costs``: accelerators of one replica by model."""
     if not found:
         return
-    console = Console(highlight=False, soft_wrap=True)
     console.print(f"a jump to {found[0].jump.times:g} times the rate, until more replicas take calls:")
     table = Table(
         "more after", "stand awake", "replicas", "in time", "with the usual ones", box=SIMPLE_HEAD, pad_edge=False
