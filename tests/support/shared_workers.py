@@ -38,7 +38,8 @@ def write_config(
         "workers": [{"id": name, "models": list(MODELS), "one_awake": True, **(worker or {})} for name in workers],
         "store": {"data_dir": str(folder / "store")},
         "provisioner": planning,
-        **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router", "profiler")},
+        "profiler": {"address": "127.0.0.1:0", "profiles_dir": str(folder / "profiles")},
+        **{name: {"address": "127.0.0.1:0"} for name in ("gateway", "router")},
     }
     path = folder / "catenary.yaml"
     path.write_text(yaml.safe_dump(config))
