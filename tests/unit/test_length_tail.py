@@ -9,7 +9,7 @@ import statistics
 
 import pytest
 
-from catenary.policy.length_tail import LengthTail
+from catenary.policy.length_tail import LengthTail, may_be_median
 from catenary.policy.length_window import WINDOW, LengthWindow
 
 
@@ -46,6 +46,26 @@ def test_the_last_of_the_known_lengths_bounds_no_call_that_is_about_to_outlive_i
     assert before.q50 > 10
     assert after is not None
     assert after.q50 == pytest.approx(before.q50, rel=0.1)
+
+
+@pytest.mark.parametrize("done", [100, 200])
+def test_a_call_that_outlives_the_short_kind_is_as_long_as_the_few_of_the_long_kind(done: int) -> None:
+    draw = random.Random(7)
+    kinds = [400] * 13 + [40] * (WINDOW - 13)
+    lengths = [round(kind * draw.lognormvariate(0, 0.2)) for kind in draw.sample(kinds, WINDOW)]
+    longer = [length - done for length in lengths if length > done]
+    left = window_of(lengths).left(None, done)
+    assert left is not None
+    assert left.q50 == pytest.approx(statistics.median(longer), rel=0.15)
+    assert left.mean == pytest.approx(statistics.mean(longer), rel=0.01)
+
+
+def test_a_median_is_refuted_where_five_or_more_lie_on_one_side() -> None:
+    assert may_be_median(3.0, [])
+    assert may_be_median(3.0, [4.0, 5.0, 6.0, 7.0])
+    assert not may_be_median(3.0, [4.0, 5.0, 6.0, 7.0, 8.0])
+    assert not may_be_median(9.0, [4.0, 5.0, 6.0, 7.0, 8.0])
+    assert may_be_median(3.5, [3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
 
 
 def test_where_all_lengths_are_alike_nothing_is_known_of_longer_ones() -> None:

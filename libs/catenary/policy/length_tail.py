@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -11,6 +12,8 @@ _NORMAL = NormalDist()
 LEAST = 0.01
 LEAST_SPREAD = 0.05
 LEAST_SURVIVAL = 1e-9
+REFUTED = 2.0
+"""Standard deviations from half of them: the 5 % level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,12 @@ class LengthTail:
         """Of the part that lies more than ``start`` standard deviations above the median on the logarithmic scale."""
         shift = power * self.log_spread
         return math.exp(power * self.log_mean + shift * shift / 2) * _NORMAL.cdf(shift - start)
+
+
+def may_be_median(median: float, ordered: Sequence[float]) -> bool:
+    """Whether ``ordered`` lie on both sides of it as chance lets expect; fewer than five never refute it.
+
+    Source: the sign test (Arbuthnot 1710), with the normal approximation of the binomial distribution.
+    """
+    above = len(ordered) - bisect_right(ordered, median)
+    return abs(2 * above - len(ordered)) <= REFUTED * math.sqrt(len(ordered))

@@ -11,7 +11,7 @@ from itertools import compress
 from operator import le, mul
 
 from catenary.model.lengths import LengthEstimate
-from catenary.policy.length_tail import LengthTail
+from catenary.policy.length_tail import LengthTail, may_be_median
 from catenary.policy.regression import Features, fit, predict, predict_all
 
 WINDOW = 256
@@ -92,7 +92,8 @@ class LengthWindow:
     def left(self, features: Features | None, done: int) -> LengthEstimate | None:
         """Tokens after ``done`` of a call that is longer; None where hardly any can be.
 
-        Where fewer than 32 longer ones are known, they follow from a lognormal distribution through all lengths.
+        Where fewer than 32 longer ones are known, they follow from a lognormal distribution through all lengths, unless
+        the few refute it: where few calls are far longer than all others, nothing follows for them from these.
         """
         expected = self.expected(features)
         shape = self._beyond(done / expected) if done else self._all()
@@ -117,7 +118,7 @@ class LengthWindow:
         if len(rest) < SPARSE:
             if self._tail is None:
                 self._tail = LengthTail.of(self._ratios)
-            if (shape := self._tail.beyond(ratio)) is not None:
+            if (shape := self._tail.beyond(ratio)) is not None and may_be_median(shape[1], rest):
                 return shape
         return _shape(rest, sum(rest), sum(map(mul, rest, rest))) if rest else None
 
