@@ -49,12 +49,12 @@ async def awake(replica: ReservedReplica, watch: ReplicaWatch, timeout_s: float)
 
 
 async def _put_back(worker: WorkerServiceStub, model: str, level: int, slept: list[str]) -> None:
-    try:
-        await _sleep(worker, model, level)
-        for other in slept:
-            await _wake(worker, other)
-    except grpc.RpcError as error:
-        structlog.get_logger().warning("engines not as before", measured=model, error=error_info(error).message)
+    """What fails is logged: the plan sees to it, where it moves models."""
+    for step in (_sleep(worker, model, level), *(_wake(worker, other) for other in slept)):
+        try:
+            await step
+        except grpc.RpcError as error:
+            structlog.get_logger().warning("engines not as before", measured=model, error=error_info(error).message)
 
 
 async def _sleep(worker: WorkerServiceStub, model: str, level: int = 0) -> None:
