@@ -64,6 +64,6 @@ def test_a_run_that_costs_others_more_than_its_own_chance_is_refused_where_nobod
     context = AdmissionContext(Span(1.0, 0.04), 1.0, ["m"], {"m": IDLE}, 0.1, others_loss=0.6)
     refused = feasible(context)
     assert refused.outcome is Outcome.REJECTED_INFEASIBLE
-    assert "others" in refused.reason
+    assert "others would lose more: 0.600" in refused.reason
     assert feasible(replace(context, others_loss=0.4)).outcome is None
     assert feasible(replace(context, briefest=Span(0.3, 0.01))).outcome is None

@@ -40,7 +40,7 @@ def feasible(context: AdmissionContext) -> AdmissionDecision:
     if not contended and likely < context.others_loss:
         reason = (
             f"predicted {path.median:.2f} s against a deadline of {context.deadline_s:.2f} s (probability "
-            f"{probability:.3f}), and would cost others that run {context.others_loss:.3f} of theirs"
+            f"{probability:.3f}; others would lose more: {context.others_loss:.3f} of them their deadline)"
         )
         return AdmissionDecision(Outcome.REJECTED_INFEASIBLE, reason, probability, path.median, quote)
     if likely >= least:
