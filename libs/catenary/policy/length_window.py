@@ -44,6 +44,7 @@ class LengthWindow:
         self._since_fit = 0
         self._fresh: Shape | None = None
         self._tail: LengthTail | None = None
+        self._typical: LengthEstimate | None = None
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> LengthWindow:
@@ -77,17 +78,16 @@ class LengthWindow:
         bisect.insort(self._ratios, ratio)
         self._sum += ratio
         self._square_sum += ratio * ratio
-        self._fresh = self._tail = None
+        self._fresh = self._tail = self._typical = None
         self._since_fit += 1
         if self._since_fit >= REFIT_EVERY or len(self._samples) <= ENOUGH:
             self._refit()
 
     def expected(self, features: Features | None) -> float:
-        """Tokens."""
-        weights = self._weights
-        if features is None or weights is None or not self._is_usual(features):
+        """Tokens, within what has been seen."""
+        if features is None or self._weights is None or not self._is_usual(features):
             return self._mean
-        return self._within(predict(weights, features))
+        return min(max(predict(self._weights, features), self._least), self._most)
 
     def left(self, features: Features | None, done: int) -> LengthEstimate | None:
         """Tokens after ``done`` of a call that is longer; None where hardly any can be.
@@ -95,18 +95,13 @@ class LengthWindow:
         Where fewer than 32 longer ones are known, they follow from a lognormal distribution through all lengths, unless
         the few refute it: where few calls are far longer than all others, nothing follows for them from these.
         """
+        if features is None and not done:
+            if self._typical is None:
+                self._typical = _scaled(self._all(), self._mean, 0)
+            return self._typical
         expected = self.expected(features)
         shape = self._beyond(done / expected) if done else self._all()
-        if shape is None:
-            return None
-        q10, q50, q90, mean, deviation = shape
-        return LengthEstimate(
-            expected * q10 - done,
-            expected * q50 - done,
-            expected * q90 - done,
-            expected * mean - done,
-            expected * deviation,
-        )
+        return None if shape is None else _scaled(shape, expected, done)
 
     def _all(self) -> Shape:
         if self._fresh is None:
@@ -134,7 +129,7 @@ class LengthWindow:
         self._samples = deque(zip(rows, lengths, ratios, strict=True))
         self._ratios = sorted(ratios)
         self._sum, self._square_sum = sum(ratios), sum(map(mul, ratios, ratios))
-        self._fresh = self._tail = None
+        self._fresh = self._tail = self._typical = None
 
     def _fit(self, columns: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:
         """Take new weights; what is then expected of each sample."""
@@ -146,15 +141,23 @@ class LengthWindow:
             self._weights = fit([list(compress(column, usual)) for column in columns], list(compress(lengths, usual)))
         if self._weights is None:
             return [self._mean] * len(lengths)
+        least, most, mean = self._least, self._most, self._mean
         fitted = zip(predict_all(self._weights, columns), usual, strict=True)
-        return [self._within(tokens) if is_usual else self._mean for tokens, is_usual in fitted]
-
-    def _within(self, tokens: float) -> float:
-        """Tokens, within what has been seen."""
-        return min(max(tokens, self._least), self._most)
+        return [min(max(tokens, least), most) if is_usual else mean for tokens, is_usual in fitted]
 
     def _is_usual(self, features: Features) -> bool:
         return all(map(le, features, self._bounds))
+
+
+def _scaled(shape: Shape, expected: float, done: int) -> LengthEstimate:
+    q10, q50, q90, mean, deviation = shape
+    return LengthEstimate(
+        expected * q10 - done,
+        expected * q50 - done,
+        expected * q90 - done,
+        expected * mean - done,
+        expected * deviation,
+    )
 
 
 def _shape(ordered: list[float], total: float, square_total: float) -> Shape:

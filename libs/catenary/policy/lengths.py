@@ -63,8 +63,11 @@ class LengthModel:
 
     def knows(self, version: str, call: str) -> bool:
         """Whether enough lengths of the call were seen to estimate by."""
-        window = self._windows.get((version, call, 0))
-        return window is not None and len(window) >= ENOUGH
+        return self._learned(version, call, 0) is not None
+
+    def _learned(self, version: str, call: str, stage: int) -> LengthWindow | None:
+        window = self._windows.get((version, call, stage))
+        return window if window is not None and len(window) >= ENOUGH else None
 
     def estimate(
         self,
@@ -77,11 +80,10 @@ class LengthModel:
         features: Features | None = None,
     ) -> LengthEstimate:
         """Tokens still to come after ``done``, given that the call has not ended by then."""
-        window = self._windows.get((version, call, stage))
-        if window is None or len(window) < ENOUGH:
-            window = self._windows.get((version, call, 0))
-            features = None
-        if window is None or len(window) < ENOUGH:
+        window = self._learned(version, call, stage)
+        if window is None:
+            window, features = self._learned(version, call, 0), None
+        if window is None:
             return _remaining(prior(sampling, default_tokens), done, sampling.max_tokens)
         left = window.left(features, done)
         if left is None:

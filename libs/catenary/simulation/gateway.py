@@ -71,10 +71,10 @@ class SimGateway:
 
     def handle_all(self, events: Sequence[GatewayEvent]) -> None:
         """The events of one message."""
-        now = self._heap.now + self._offset_s
+        now, handle, do = self._heap.now + self._offset_s, self.core.handle, self._do
         for event in events:
-            for action in self.core.handle(event, now):
-                self._do[type(action)](action)
+            for action in handle(event, now):
+                do[type(action)](action)
         self._set_timer()
 
     def handle(self, event: GatewayEvent) -> None:

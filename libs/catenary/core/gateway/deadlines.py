@@ -85,4 +85,5 @@ class Deadlines:
 
     def _contended(self, run: ActiveRun) -> bool:
         pools = self._active.forecaster.pools
-        return any(call.model in pools and pools[call.model].is_contended for call in run.calls.values())
+        found = [pools.get(call.model) for call in run.calls.values()]
+        return any([pool is not None and pool.is_contended for pool in found])

@@ -41,14 +41,11 @@ class ActiveCall:
     predicted_s: float = 0.0
     predicted_high_s: float = 0.0
     rest: Span = ZERO
+    ref: CallRef = field(init=False)
+    model: str = field(init=False)
 
-    @property
-    def ref(self) -> CallRef:
-        return self.ready.ref
-
-    @property
-    def model(self) -> str:
-        return self.ready.call.model
+    def __post_init__(self) -> None:
+        self.ref, self.model = self.ready.ref, self.ready.call.model
 
     @property
     def is_placed(self) -> bool:

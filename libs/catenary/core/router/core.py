@@ -220,7 +220,7 @@ class RouterCore:
         first = pool.queue.first()
         if first is None or not self.settings.triage or len(pool.queue) < 2:
             return first
-        free_places = sum(max(0, load.free_places) for load in pool.replicas.values())
+        free_places = sum([max(0, load.free_places) for load in pool.replicas.values()])
         if free_places == 0:
             return None
         held = pool.is_held(first, now)

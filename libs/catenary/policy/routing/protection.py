@@ -12,6 +12,7 @@ from catenary.policy.span import Z90
 
 NEARLY_SURE = 0.999
 LEAST_STEP_S = 1e-9
+SQRT2 = sqrt(2)
 
 
 def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> float:
@@ -25,16 +26,17 @@ def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> flo
     stall_s = profile.prefill_s(call.prompt_tokens) * profile.correction
     total = 0.0
     for resident in replica.residents.values():
-        limit = resident.call.latest_finish
-        if limit == NEVER or limit <= now or (call.over_share and resident.call.over_share):
+        held = resident.call
+        left_s = held.latest_finish - now
+        if held.latest_finish == NEVER or left_s <= 0 or (call.over_share and held.over_share):
             continue
         done = resident.output_tokens + max(0.0, now - resident.seen_at) / quiet_s
-        tokens = (limit - now - stall_s) / after_s
-        if done + tokens >= resident.call.max_tokens:
+        tokens = (left_s - stall_s) / after_s
+        if done + tokens >= held.max_tokens:
             continue
-        with_it = chance(resident.call.output, done, tokens)
+        with_it = chance(held.output, done, tokens)
         if with_it < NEARLY_SURE:
-            total += chance(resident.call.output, done, (limit - now) / quiet_s) - with_it
+            total += chance(held.output, done, left_s / quiet_s) - with_it
     return total
 
 
@@ -54,7 +56,7 @@ def chance(estimate: LengthEstimate, done: float, tokens: float) -> float:
     if tokens <= 0:
         return 0.0
     median = max(1.0, estimate.q50)
-    scale = log(max(1.01, estimate.q90 / median)) / Z90 * sqrt(2)
+    scale = log(max(1.01, estimate.q90 / median)) / Z90 * SQRT2
     ended = erf(log((done + tokens) / median) / scale)
     begun = erf(log(done / median) / scale) if done > 0 else -1.0
     return (ended - begun) / (1 - begun) if begun < 0.99999 else 0.5
