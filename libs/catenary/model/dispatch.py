@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from catenary.model.lengths import LengthEstimate
 from catenary.model.outcome import PriorityClass
+from catenary.model.record import record
 
 NEVER = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class QueuedCall:
     """A ready call, as its gateway offers it.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from catenary.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LengthEstimate:
     """q10, median, q90, mean and standard deviation of the tokens still to be generated."""
 

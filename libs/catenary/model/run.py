@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from catenary.model.outcome import Outcome, PriorityClass, State
+from catenary.model.record import record
 from catenary.model.workflow import CallRef, OnMiss
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallRecord:
     """One call; see catenary.v1.CallRecord for the fields' meaning."""
 
@@ -58,7 +59,7 @@ class RunRefused:
     quote: Quote
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallStarted:
     ref: CallRef
     attempt: int
@@ -68,7 +69,7 @@ class CallStarted:
     slack_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallTokens:
     """New text; ``offset`` counts the output tokens of the call before it."""
 
@@ -103,7 +104,7 @@ class RunFinished:
 RunEventBody = RunAdmitted | RunRefused | CallStarted | CallTokens | CallRestarted | CallFinished | RunFinished
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunEvent:
     """``sequence`` counts from 1 without gaps; 0 marks an event that is not stored (CallTokens)."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from catenary.model.record import record
+
 
 class ReplicaState(StrEnum):
     LOADING = "LOADING"
@@ -22,7 +24,7 @@ class SleepMode(StrEnum):
     REPLAY = "REPLAY"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ResidentCall:
     """A call that a replica holds; ``running`` is False while it waits in the engine's queue."""
 
@@ -38,7 +40,7 @@ IN_HOST, DROPPED = 1, 2
 """Sleep levels: the weights wait in host memory; or are read again when the engine wakes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Replica:
     """One engine of a worker. ``kv_cache_usage``, ``prefix_cache_hit_rate`` and ``load_progress`` are 0..1;
     ``ready_in_s`` is set while it wakes. ``awake_bytes``: of the accelerator's memory while it is awake, 0: unknown.

@@ -8,16 +8,15 @@ feasible.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
+from catenary.model.record import record
 
 SPEED_SPREAD = 0.15
 """Standard deviation of an engine's speed over a call, relative to what the moment lets expect: others come and go."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Traffic:
     """Mean tokens of the calls that share an engine, and measured over predicted duration of recent ones."""
 

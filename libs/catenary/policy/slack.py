@@ -7,12 +7,13 @@ duration`` (Zhang et al., section IV). A path's spread follows from the spreads 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from catenary.model.record import record
 from catenary.policy.span import ZERO, Span, later, maybe, then
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PathCall:
     """A call of a run that has not ended. ``span`` is its own duration with its wait; ``probability`` that it runs;
     ``work_s`` the seconds of one ``model`` engine that its ``calls`` (the items of a map) take together, each of

@@ -8,15 +8,16 @@ maxima follow Clark, "The greatest of a finite set of random variables" (Operati
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
+
+from catenary.model.record import record
 
 _NORMAL = NormalDist()
 Z90 = _NORMAL.inv_cdf(0.9)
 Z95 = _NORMAL.inv_cdf(0.95)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Span:
     """Mean and variance in s and s^2."""
 

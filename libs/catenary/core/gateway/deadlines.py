@@ -86,4 +86,4 @@ class Deadlines:
     def _contended(self, run: ActiveRun) -> bool:
         pools = self._active.forecaster.pools
         found = [pools.get(call.model) for call in run.calls.values()]
-        return any([pool is not None and pool.is_contended for pool in found])
+        return any(pool is not None and pool.is_contended for pool in found)

@@ -12,6 +12,7 @@ from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState, QueuedCall
 from catenary.model.outcome import FinishReason, Outcome, PriorityClass
 from catenary.model.profile import EngineProfile
+from catenary.model.record import record
 from catenary.model.run import CallRecord, Run, RunEvent, RunRefused
 from catenary.model.workflow import CallRef, Sampling
 
@@ -64,7 +65,7 @@ class RunFenced:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallTokenized:
     run_id: str
     ref: CallRef
@@ -79,7 +80,7 @@ class TokenizeFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallAssigned:
     call_id: str
     attempt: int
@@ -98,7 +99,7 @@ class CallRejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallProgressed:
     call_id: str
     attempt: int
@@ -107,7 +108,7 @@ class CallProgressed:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CallEnded:
     """The end of an attempt at its worker, with the worker's figures in seconds."""
 
@@ -226,7 +227,7 @@ class Release:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Start:
     """Hand the call to its worker. ``offset`` output tokens of earlier attempts are at the end of the prompt."""
 
@@ -254,7 +255,7 @@ class Abort:
     run_epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Publish:
     """Give the event to whoever watches the run; store it first or beside where its sequence is not 0."""
 

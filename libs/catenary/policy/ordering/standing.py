@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from math import exp
 
 from catenary.model.backlog import WorkflowEnds
+from catenary.model.record import record
 
 WINDOW_RUNS = 256
 MAX_KEYS = 4096
@@ -21,7 +21,7 @@ OVERDRAWN = -0.3
 LEAST_S = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Standing:
     """``over_share``: the tenant uses more than its share, or the run is of class BATCH; ``error_budget``: the part of
     the misses that the workflow's attainment allows that is left, 0..1, or ``OVERDRAWN`` for a critical run;

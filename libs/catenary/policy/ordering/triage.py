@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import itemgetter
 
+from catenary.model.record import record
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.span import Span
 
@@ -20,7 +21,7 @@ Entry = tuple[float, float, float, Worth, "Claim"]
 """Latest end, latest start, seconds of all engines, worth."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Claim:
     """What something that waits asks for: ``work_s`` of one engine, after which its run needs ``remaining`` in all.
 
