@@ -22,14 +22,14 @@ def test_what_came_is_expected_again_a_horizon_later_until_then() -> None:
     expected.arrived("a", claim("run", 0.5), 10.0)
     (again,) = expected.claims("a", 13.9)
     assert again.latest_start == pytest.approx(claim("run", 0.5).latest_start + 4.0)
-    assert expected.claims("b", 11.0) == []
-    assert expected.claims("a", 14.0) == []
+    assert expected.claims("b", 11.0) == ()
+    assert expected.claims("a", 14.0) == ()
 
 
 def test_without_a_horizon_nothing_is_expected() -> None:
     expected = Expected(0.0)
     expected.arrived("a", claim("run", 0.5), 10.0)
-    assert expected.claims("a", 10.0) == []
+    assert expected.claims("a", 10.0) == ()
 
 
 @pytest.mark.parametrize(("work_s", "stays"), [(8.0, True), (4.0, False)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from catenary.model.record import record
@@ -76,7 +75,7 @@ class Replica:
         return self.state is ReplicaState.AWAKE and not self.reserved
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Worker:
     """One worker process. ``incarnation`` rises with each start, ``sequence`` with each snapshot of it.
     ``memory_budget_bytes``: what engines that are awake may take together; 0: not known. ``host_budget_bytes``: host

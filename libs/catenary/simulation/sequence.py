@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from math import inf
 
+from catenary.model.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class FinishedCall:
     """One call that left the engine. Times are seconds; ``finish_s`` is a point on the engine's clock.
 
@@ -27,7 +28,7 @@ class FinishedCall:
     mean_batch: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StepResult:
     """What happened up to the time given to ``advance``: calls admitted to the batch and calls that finished."""
 

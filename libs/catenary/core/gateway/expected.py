@@ -23,6 +23,7 @@ class Expected:
     def __init__(self, horizon_s: float) -> None:
         self.horizon_s = horizon_s
         self._arrivals: dict[str, deque[tuple[float, Claim]]] = {}
+        self._claims: dict[str, tuple[Claim, ...]] = {}
 
     def arrived(self, model: str, claim: Claim, now: float) -> None:
         """A run has come that asks for this."""
@@ -31,12 +32,16 @@ class Expected:
         deadline, latest_start = claim.deadline + self.horizon_s, claim.latest_start + self.horizon_s
         again = Claim("", claim.remaining, deadline, latest_start, claim.work_s, standing=claim.standing, markup=MARKUP)
         self._arrivals.setdefault(model, deque(maxlen=MAX_ARRIVALS)).append((now, again))
+        self._claims.pop(model, None)
 
-    def claims(self, model: str, now: float) -> list[Claim]:
+    def claims(self, model: str, now: float) -> tuple[Claim, ...]:
         """By arrival."""
         arrivals = self._arrivals.get(model)
         if arrivals is None:
-            return []
+            return ()
         while arrivals and arrivals[0][0] <= now - self.horizon_s:
             arrivals.popleft()
-        return [claim for _, claim in arrivals]
+            self._claims.pop(model, None)
+        if model not in self._claims:
+            self._claims[model] = tuple([claim for _, claim in arrivals])
+        return self._claims[model]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from catenary.model.dispatch import QueuedCall
 from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
+from catenary.model.record import record
 from catenary.model.worker import Worker
 
 
@@ -74,7 +75,7 @@ RouterEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Assign:
     """The call goes to the worker; ``latest_start`` is its priority inside the engine, ``reason`` the pick's."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from catenary.model.dispatch import ReplicaLoad
 from catenary.model.profile import EngineProfile
+from catenary.model.record import record
 from catenary.policy.prediction import Traffic
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RoutingContext:
     """The moment, the pool's prediction and how many calls this pool has placed before (for round robin).
 
@@ -31,7 +32,7 @@ class RoutingContext:
         return replace(self.traffic, interference=replica.slowness)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RoutingDecision:
     """The replica picked, or None: the call waits. ``expected_finish`` in monotonic seconds."""
 
