@@ -79,6 +79,11 @@ def scaled(span: Span, factor: float) -> Span:
     return Span(factor * span.mean, factor * factor * span.variance)
 
 
+def narrowed(span: Span, share: float) -> Span:
+    """The duration with ``share`` of its variance."""
+    return Span(span.mean, share * span.variance)
+
+
 def maybe(span: Span, probability: float) -> Span:
     """The duration with ``probability``, nothing otherwise."""
     if probability >= 1:

@@ -73,10 +73,21 @@ class ActiveRuns:
     def ended(self, run: ActiveRun, *, met: bool) -> None:
         self.budgets.observe(run.tenant, run.workflow.workflow.name, met=met)
 
-    def crowded_out(self, run: ActiveRun, now: float, *, is_new: bool = False) -> str:
-        """Why the run has to miss, or cannot be admitted, where somebody must; empty: it need not."""
+    def crowded_out(self, run: ActiveRun, now: float) -> str:
+        """Why the run has to miss where somebody must; empty: it need not."""
         if not self.settings.shed_crowded:
             return ""
-        find = self.demand.turned_away if is_new else self.demand.crowded_out
-        model = find(run.run_id, self.forecaster.pools, now)
-        return f"{model} cannot serve it in time beside the runs already there" if model else ""
+        return _beside_others(self.demand.crowded_out(run.run_id, self.forecaster.pools, now))
+
+    def turned_away(self, run: ActiveRun, now: float) -> str:
+        """Why the run, which is followed already, cannot be admitted where somebody must miss; empty: it can."""
+        if not self.settings.shed_crowded:
+            return ""
+        pools = self.forecaster.pools
+        if model := self.demand.too_dear(run.run_id, pools, now):
+            return f"arriving runs ask for more of {model} than it can do, and this one for more than most of them"
+        return _beside_others(self.demand.turned_away(run.run_id, pools, now))
+
+
+def _beside_others(model: str | None) -> str:
+    return f"{model} cannot serve it in time beside the runs already there" if model else ""

@@ -66,6 +66,8 @@ class RunCourse:
             run.records[str(call.ref)] = record
             self._active.drop(run, call)
         self._active.forget(run.run_id)
+        if outcome is Outcome.SUCCEEDED:
+            self._active.forecaster.observe_end(run, now)
         view = run.view(now, outcome, reason, output)
         if outcome is not Outcome.CANCELLED:
             self._active.ended(run, met=view.met)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from catenary.core.gateway.expected import Expected
+from catenary.core.gateway.scarcity import Scarcity
 from catenary.core.gateway.waves import Waves
 from catenary.model.backlog import BUCKET_S, NUM_BUCKETS, BacklogBucket
 from catenary.model.dispatch import NEVER, PoolState
+from catenary.policy.admission.bid import Ask
 from catenary.policy.ordering.newcomer import gains, has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
 from catenary.policy.ordering.triage import Claim, keep
@@ -48,6 +50,7 @@ class Demand:
     def __init__(self, margin: float, expect_s: float, ttl_s: float = 2.0) -> None:
         self.waves = Waves()
         self.expected = Expected(expect_s)
+        self._scarcity = Scarcity()
         self._margin = margin
         self._ttl_s = ttl_s
         self._by_model: dict[str, dict[str, Waiting]] = {}
@@ -79,7 +82,10 @@ class Demand:
     def arrived(self, run_id: str, now: float) -> None:
         """The run, followed since now, is a new one: more like it are expected."""
         for model, runs in self._by_model.items():
-            for claim, _ in runs.get(run_id, ()):
+            claims = [claim for claim, _ in runs.get(run_id, ())]
+            if claims:
+                self._scarcity.arrived(model, _ask(claims), now)
+            for claim in claims:
                 self.expected.arrived(model, claim, now)
 
     def placed(self, run_id: str, model: str) -> None:
@@ -116,6 +122,16 @@ class Demand:
                 return model
         return None
 
+    def too_dear(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
+        """The first pool of which this run, which is not admitted yet, asks for too much while arriving runs ask for
+        more than its engines can do; None: none. Nobody is too dear for what is not expected (``expect_s`` is 0)."""
+        if self.expected.horizon_s <= 0:
+            return None
+        for model, own, pool in self._contended(run_id, pools):
+            if self._scarcity.turns_away(model, _ask(own), pool.num_replicas * self._own_share(now), now):
+                return model
+        return None
+
     def turned_away(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
         """The first pool that has no room for this run, which is not admitted yet; None: all have."""
         for model, own, pool in self._contended(run_id, pools):
@@ -127,6 +143,16 @@ class Demand:
             if asked >= OVERLOAD or not gains(own, others, pool.num_replicas, now):
                 return model
         return None
+
+    def _own_share(self, now: float) -> float:
+        """Of the work that the runs of all gateways ask for, this one's share."""
+        of_peers = math.fsum(claim.work_s for model in self._by_model for claim in self._of_peers(model, now))
+        if of_peers == 0:
+            return 1.0
+        own = math.fsum(
+            claim.work_s for runs in self._by_model.values() for waiting in runs.values() for claim, _ in waiting
+        )
+        return own / (own + of_peers)
 
     def _asked(self, claims: Sequence[Claim], pool: PoolState) -> float:
         """Share of what the pool's engines can do within the horizon."""
@@ -186,3 +212,8 @@ class Demand:
         for gateway_id in [name for name, heard in self._heard.items() if heard.expires_at < now]:
             del self._heard[gateway_id]
         return [claim for heard in self._heard.values() for claim in heard.by_model.get(model, ())]
+
+
+def _ask(claims: Sequence[Claim]) -> Ask:
+    """What the claims of a run come to."""
+    return Ask(math.fsum(claim.work_s for claim in claims), claims[0].standing)

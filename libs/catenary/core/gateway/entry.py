@@ -147,9 +147,9 @@ class Entry:
         run.standing = self._active.standing(run)
         demand.follow(run.run_id, run.deadline, calls, now, run.standing)
         demand.arrived(run.run_id, now)
-        crowded = self._active.crowded_out(run, now, is_new=True)
-        if crowded:
+        refused = self._active.turned_away(run, now)
+        if refused:
             demand.forget(run.run_id)
-            return replace(decision, outcome=Outcome.REJECTED_INFEASIBLE, reason=crowded)
+            return replace(decision, outcome=Outcome.REJECTED_INFEASIBLE, reason=refused)
         self._active.shares.admit(run.tenant, sum(call.work_s * call.probability for call in calls), now)
         return decision

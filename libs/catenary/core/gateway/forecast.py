@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from catenary.core.gateway.run import ActiveRun
+from catenary.core.gateway.run import ActiveRun, Foreseen
 from catenary.core.gateway.settings import ModelInfo
 from catenary.model.compiled import CompiledWorkflow
 from catenary.model.dispatch import PoolState
@@ -13,11 +13,12 @@ from catenary.model.lengths import LengthEstimate
 from catenary.model.profile import EngineProfile
 from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel, fewest
+from catenary.policy.path_errors import PathErrors
 from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
 from catenary.policy.regression import Features
 from catenary.policy.run_shapes import RunShapes
 from catenary.policy.slack import PathCall, longest
-from catenary.policy.span import Span, of_many, scaled
+from catenary.policy.span import Span, narrowed, of_many, scaled
 
 BYTES_PER_TOKEN = 4
 UNKNOWN_ITEMS = 4
@@ -35,6 +36,7 @@ class Forecaster:
         self.lengths = LengthModel(MAX_KEYS)
         self._steps: dict[str, tuple[EngineProfile, PoolState | None, float]] = {}
         self.shapes = RunShapes(MAX_KEYS)
+        self._errors = PathErrors(MAX_KEYS)
         self._traffic: dict[str, tuple[PoolState | None, Traffic]] = {}
 
     def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
@@ -55,7 +57,7 @@ class Forecaster:
     def _circumstances(self, run: ActiveRun, call: Call) -> tuple[int, Features]:
         """The stage (even: not rendered yet) and (1, objective in s, unloaded time so far in s, prompt tokens)."""
         prompt = run.known_prompts.get(call.name)
-        stage = 2 * min(run.num_ended, MAX_STAGES) + (prompt is not None)
+        stage = 2 * _stage(run) + (prompt is not None)
         size = sum(run.input_tokens.values()) if prompt is None else prompt
         return stage, (1.0, run.deadline_s or 0.0, run.spent_s, size)
 
@@ -85,7 +87,22 @@ class Forecaster:
             state = run.progress.state(compiled.call.name)
             if state not in ("finished", "skipped"):
                 calls.append(self._path_call(run, compiled.call, active=state == "active"))
-        return calls
+        share = self._errors.share(run.workflow.version, _stage(run))
+        return calls if share == 1.0 else [replace(call, span=narrowed(call.span, share)) for call in calls]
+
+    def foresee(self, run: ActiveRun, path: Sequence[PathCall], now: float) -> None:
+        """Keep what is predicted of the run with so many calls ended, to learn from it when it ends."""
+        stage = _stage(run)
+        if stage not in run.foreseen and not run.late:
+            whole = longest(path)
+            variance = whole.variance / self._errors.share(run.workflow.version, stage)
+            run.foreseen[stage] = Foreseen(now + whole.mean, variance)
+
+    def observe_end(self, run: ActiveRun, now: float) -> None:
+        """The run has succeeded."""
+        for stage, foreseen in run.foreseen.items():
+            if foreseen.variance > 0:
+                self._errors.observe(run.workflow.version, stage, now - foreseen.end, foreseen.variance)
 
     def briefest(self, run: ActiveRun, calls: Sequence[PathCall]) -> Span | None:
         """The path if the calls of which no lengths are learned gave their fewest tokens; None: all are learned."""
@@ -174,3 +191,7 @@ def _traffic(pool: PoolState | None) -> Traffic:
     if pool is None or pool.num_replicas == 0:
         return Traffic()
     return Traffic(pool.mean_prompt_tokens, pool.mean_output_tokens, pool.interference)
+
+
+def _stage(run: ActiveRun) -> int:
+    return min(run.num_ended, MAX_STAGES)

@@ -70,11 +70,20 @@ class ActiveCall:
         return CallRecord(**(values | changes))
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """When a run ends in the mean (monotonic s); ``variance``: what those of its calls add up to (s^2)."""
+
+    end: float
+    variance: float
+
+
 @dataclass(slots=True)
 class ActiveRun:
     """``known_prompts``: prompt tokens by call name once rendered; ``input_tokens``: sizes of the inputs; ``spent_s``:
     what the finished calls take on idle engines; ``circumstances``: by call and stage, the features that its output
-    length was predicted from; ``attempts_from``: the attempts of all its calls count from here."""
+    length was predicted from; ``foreseen``: by calls ended, what was first predicted of its end; ``attempts_from``: the
+    attempts of all its calls count from here."""
 
     run_id: str
     workflow: CompiledWorkflow
@@ -96,6 +105,7 @@ class ActiveRun:
     attempts_from: int = 0
     num_ended: int = 0
     spent_s: float = 0.0
+    foreseen: dict[int, Foreseen] = field(default_factory=dict)
     circumstances: dict[str, dict[int, tuple[float, ...]]] = field(default_factory=dict)
 
     @property

@@ -1,0 +1,45 @@
+"""Pools of which arriving runs ask for more than engines can do."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from itertools import islice
+
+from catenary.policy.admission.bid import Ask, too_dear
+from catenary.policy.arrival_rate import present_rate
+
+MAX_ARRIVALS = 1024
+ENOUGH = 16
+COMPARED = 256
+USABLE = 0.95
+
+
+class Scarcity:
+    """What each arriving run asks of each pool, refused ones included; the latest 1024 of a pool.
+
+    Nobody is refused for a rate that may be chance: what is asked for counts less one standard deviation of a Poisson
+    count. 95 % of the engines' work counts as what they can do.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, deque[tuple[float, Ask]]] = {}
+
+    def arrived(self, model: str, ask: Ask, now: float) -> None:
+        self._latest.setdefault(model, deque(maxlen=MAX_ARRIVALS)).append((now, ask))
+
+    def turns_away(self, model: str, ask: Ask, engines: float, now: float) -> bool:
+        """Whether the newcomer is too dear for so many engines."""
+        latest = self._latest.get(model)
+        if latest is None or len(latest) < ENOUGH:
+            return False
+        share = USABLE * engines / asked if (asked := self._asked(latest, now)) > 0 else math.inf
+        return share < 1 and too_dear(ask, [known for _, known in islice(reversed(latest), COMPARED)], share)
+
+    def _asked(self, latest: deque[tuple[float, Ask]], now: float) -> float:
+        """Engines that those who come now keep busy, at least."""
+        ages = [now - at for at, _ in reversed(latest)]
+        rate, over_s = present_rate(lambda window_s: sum(age < window_s for age in ages), ages[-1])
+        count = max(1, round(rate * over_s))
+        work_s = math.fsum(ask.work_s for _, ask in islice(reversed(latest), count))
+        return max(0.0, 1 - 1 / math.sqrt(count)) * work_s / over_s
