@@ -41,6 +41,7 @@ def test_backlogs_are_sums_by_pool_and_latest_start() -> None:
 
 def test_a_run_is_crowded_out_by_what_another_gateway_has_admitted() -> None:
     demand, other = demand_of(1), demand_of(8)
+    crowd(demand, 10)
     demand.follow("dear", 5.0, [call(1.2)], 0.0)
     assert demand.crowded_out("dear", BUSY, 0.0) is None
     demand.heard("gateway-1", other.buckets(0.0), 0.0)

@@ -22,8 +22,9 @@ from catenary.policy.span import ZERO, Span, then
 MAX_PEER_CLAIMS = 64
 CALM = 0.9
 """Share of what a pool's engines can do within the horizon; where less is expected nobody is crowded out."""
-OVERLOAD = 1.1
-"""Where more than this share is expected nobody is spared for a chance: whoever is kept delays those still to come."""
+OVERLOAD = 1.05
+"""Where runs arrive that keep more than this share of the engines busy nobody is spared for a chance: whoever is kept
+delays those still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Demand:
             if asked < CALM:
                 continue
             claims = [*own, *expected, *self._of_others(run_id, model), *of_peers]
-            kept = keep(claims, pool.num_replicas, now, spare=asked < OVERLOAD)
+            kept = keep(claims, pool.num_replicas, now, spare=not self._is_overloaded(model, pool, now))
             if [claim.name for claim in kept].count(run_id) < len(own):
                 return model
         return None
@@ -128,7 +129,7 @@ class Demand:
         if self.expected.horizon_s <= 0:
             return None
         for model, own, pool in self._contended(run_id, pools):
-            if self._scarcity.turns_away(model, _ask(own), pool.num_replicas * self._own_share(now), now):
+            if self._scarcity.turns_away(model, _ask(own), self._own_engines(pool, now), now):
                 return model
         return None
 
@@ -139,20 +140,22 @@ class Demand:
             others = self._of_others(run_id, model) + of_peers
             if has_room(own, others, pool.num_replicas, now):
                 continue
-            asked = self._asked([*self.expected.claims(model, now), *of_peers], pool)
-            if asked >= OVERLOAD or not gains(own, others, pool.num_replicas, now):
+            if self._is_overloaded(model, pool, now) or not gains(own, others, pool.num_replicas, now):
                 return model
         return None
 
-    def _own_share(self, now: float) -> float:
-        """Of the work that the runs of all gateways ask for, this one's share."""
+    def _is_overloaded(self, model: str, pool: PoolState, now: float) -> bool:
+        return self._scarcity.engines(model, now) >= OVERLOAD * self._own_engines(pool, now)
+
+    def _own_engines(self, pool: PoolState, now: float) -> float:
+        """What this gateway's runs have of the pool: their share of the work that those of all gateways ask for."""
         of_peers = math.fsum(claim.work_s for model in self._by_model for claim in self._of_peers(model, now))
         if of_peers == 0:
-            return 1.0
+            return pool.num_replicas
         own = math.fsum(
             claim.work_s for runs in self._by_model.values() for waiting in runs.values() for claim, _ in waiting
         )
-        return own / (own + of_peers)
+        return pool.num_replicas * own / (own + of_peers)
 
     def _asked(self, claims: Sequence[Claim], pool: PoolState) -> float:
         """Share of what the pool's engines can do within the horizon."""

@@ -31,13 +31,16 @@ class Scarcity:
     def turns_away(self, model: str, ask: Ask, engines: float, now: float) -> bool:
         """Whether the newcomer is too dear for so many engines."""
         latest = self._latest.get(model)
-        if latest is None or len(latest) < ENOUGH:
+        asked = self.engines(model, now)
+        if latest is None or len(latest) < ENOUGH or asked <= USABLE * engines:
             return False
-        share = USABLE * engines / asked if (asked := self._asked(latest, now)) > 0 else math.inf
-        return share < 1 and too_dear(ask, [known for _, known in islice(reversed(latest), COMPARED)], share)
+        return too_dear(ask, [known for _, known in islice(reversed(latest), COMPARED)], USABLE * engines / asked)
 
-    def _asked(self, latest: deque[tuple[float, Ask]], now: float) -> float:
-        """Engines that those who come now keep busy, at least."""
+    def engines(self, model: str, now: float) -> float:
+        """How many engines those who come now keep busy, at least."""
+        latest = self._latest.get(model)
+        if latest is None:
+            return 0.0
         ages = [now - at for at, _ in reversed(latest)]
         rate, over_s = present_rate(lambda window_s: sum(age < window_s for age in ages), ages[-1])
         count = max(1, round(rate * over_s))
