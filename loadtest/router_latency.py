@@ -78,7 +78,7 @@ async def measure(address: str, rate: float, seconds: float, seed: int) -> tuple
     outbox: Outbox[Item] = Outbox(100_000)
     intended: dict[str, float] = {}
     latencies: list[float] = []
-    async with channel(address, by_socket=True) as connection:
+    async with channel(address) as connection:
         arrivals = asyncio.create_task(arrive(outbox, intended, rate, seconds, seed))
         async for response in RouterServiceStub(connection).DispatchCalls(requests(outbox)):
             for assigned in response.assignments:

@@ -109,7 +109,7 @@ async def overhead(args: argparse.Namespace) -> None:
         llm = await building
         print(f"all engines ready after {time.monotonic() - began:.0f} s", flush=True)
         network = reached(config, args.gateways)
-        async with channel(worker_address(plan, config), by_socket=True) as connection:
+        async with channel(worker_address(plan, config)) as connection:
             ways = closed_ways(llm, clients, network, model)
             ways["worker"] = lambda asked: through_worker(connection, model, len(asked))
             rows = await measure(args, ways, Prompts(folder, seed=31))

@@ -87,7 +87,7 @@ class RouterLink:
         outbox: Outbox[Item] = Outbox(OUTBOX_LIMIT)
         self._outbox = outbox
         self._offered.clear()
-        async with channel(address, by_socket=True) as connection:
+        async with channel(address) as connection:
             stub = router_service_pb2_grpc.RouterServiceStub(connection)
             try:
                 async for response in stub.DispatchCalls(self._requests(outbox)):

@@ -56,7 +56,7 @@ class WorkerLink:
 
     async def run(self) -> None:
         try:
-            async with channel(self.address, by_socket=True) as connection:
+            async with channel(self.address) as connection:
                 stub = worker_service_pb2_grpc.WorkerServiceStub(connection)
                 async for response in stub.Generate(self._requests()):
                     self._heard = True

@@ -88,26 +88,22 @@ class WorkerWatcher:
         await cancel(*[self._tasks.pop(entry) for entry in entries])
 
     async def _watch(self, entry: WorkerEntry) -> None:
-        while True:
-            try:
-                await self._hear(entry)
-            except grpc.RpcError as error:
-                self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
-            except Exception as error:  # a snapshot that cannot be taken costs its worker, not the pools
-                self._log.error("worker snapshot not taken", worker_id=entry.worker_id, exc_info=error)
-            finally:
-                self._heard.discard(entry)
-                self._former.discard(entry)
-                self._handle(WorkerLost(entry.worker_id))
-            await asyncio.sleep(RETRY_S)
-
-    async def _hear(self, entry: WorkerEntry) -> None:
         request = worker_service_pb2.WatchSnapshotsRequest(watcher_id=self._router_id, router_epoch=self._epoch)
-        async with channel(entry.address, by_socket=True) as connection:
-            stream = worker_service_pb2_grpc.WorkerServiceStub(connection).WatchSnapshots(request)
-            try:
-                async for response in stream:
-                    self._heard.add(entry)
-                    self._handle(SnapshotArrived(worker_from_proto(response.snapshot)))
-            finally:
-                stream.cancel()
+        async with channel(entry.address) as connection:
+            stub = worker_service_pb2_grpc.WorkerServiceStub(connection)
+            while True:
+                stream = stub.WatchSnapshots(request)
+                try:
+                    async for response in stream:
+                        self._heard.add(entry)
+                        self._handle(SnapshotArrived(worker_from_proto(response.snapshot)))
+                except grpc.RpcError as error:
+                    self._log.info("worker stream ended", worker_id=entry.worker_id, error=str(error.code()))
+                except Exception as error:  # a snapshot that cannot be taken costs its worker, not the pools
+                    self._log.error("worker snapshot not taken", worker_id=entry.worker_id, exc_info=error)
+                finally:
+                    stream.cancel()
+                    self._heard.discard(entry)
+                    self._former.discard(entry)
+                    self._handle(WorkerLost(entry.worker_id))
+                await asyncio.sleep(RETRY_S)

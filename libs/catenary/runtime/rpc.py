@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
@@ -12,7 +10,6 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from catenary.runtime import local_sockets
 from catenary.runtime.parse_guard import ParseGuard
 
 DOMAIN = "catenary"
@@ -43,17 +40,13 @@ def _options(max_message_bytes: int) -> list[tuple[str, int]]:
 
 
 class GrpcServer:
-    """One asyncio server with health and reflection. Health is NOT_SERVING until ``set_serving(True)``.
-
-    On 127.0.0.1 it also listens on the Unix socket of its port.
-    """
+    """One asyncio server with health and reflection. Health is NOT_SERVING until ``set_serving(True)``."""
 
     def __init__(self, address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._host, _, port = address.rpartition(":")
         self._requested = address
         self._port = int(port)
         self._names: list[str] = []
-        self._socket: Path | None = None
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=[ParseGuard(_refuse_unparsed)],
@@ -92,15 +85,7 @@ class GrpcServer:
             self._port = self._server.add_insecure_port(self._requested)
         except RuntimeError as error:
             raise OSError(f"{self._requested}: cannot be bound; is another process listening there?") from error
-        self._listen_locally()
         await self._server.start()
-
-    def _listen_locally(self) -> None:
-        path = local_sockets.prepared(self.address)
-        with contextlib.suppress(RuntimeError):
-            if path is not None:
-                self._server.add_insecure_port(f"unix:{path}")
-                self._socket = path
 
     async def set_serving(self, serving: bool) -> None:
         states = health_pb2.HealthCheckResponse.ServingStatus
@@ -110,8 +95,6 @@ class GrpcServer:
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give running ones ``grace_s`` seconds, then cancel them."""
-        if self._socket is not None:
-            self._socket.unlink(missing_ok=True)  # before the port can be another server's
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
@@ -121,14 +104,10 @@ async def _refuse_unparsed(context: grpc.aio.ServicerContext[Any, Any], problem:
     await abort(context, grpc.StatusCode.INVALID_ARGUMENT, message, "INVALID_ARGUMENT")
 
 
-def channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES, *, by_socket: bool = False) -> grpc.aio.Channel:
-    """A channel that reconnects for ever, at most one second between attempts.
-
-    ``by_socket``: through the port's Unix socket where a server answers there now. Such a channel never comes back to
-    the port, where the next server may listen alone: for one that is made anew for each stream.
-    """
+def channel(address: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> grpc.aio.Channel:
+    """A channel that reconnects for ever, at most one second between attempts."""
     return grpc.aio.insecure_channel(
-        local_sockets.target(address) if by_socket else address,
+        address,
         options=[
             *_options(max_message_bytes),
             ("grpc.initial_reconnect_backoff_ms", 100),

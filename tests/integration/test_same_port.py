@@ -1,10 +1,9 @@
-"""Who knew a server with a Unix socket finds the next one, of another release or in a container, that has none."""
+"""Who knew a server finds the next one on its port, of whatever release and wherever it runs."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +16,6 @@ from catenary.client.errors import CatenaryError
 from catenary.client.gateways import Gateways
 from catenary.core.provisioner.events import SnapshotArrived
 from catenary.core.router import WorkerLost
-from catenary.runtime import local_sockets
 from catenary.runtime.rpc import GrpcServer
 from catenary.runtime.store.workers import WorkerEntry, WorkerRegistry
 from catenary.v1 import gateway_service_pb2 as pb
@@ -26,7 +24,6 @@ from catenary_gateway.peers import Peers
 from catenary_provisioner.worker_link import WorkerLink
 from catenary_router.workers import WorkerWatcher
 
-pytestmark = pytest.mark.usefixtures("own_folder")
 REQUEST = pb.GetRunRequest(run_id="a")
 
 
@@ -39,13 +36,6 @@ class FakeGateway(GatewayServiceServicer):
         return pb.GetRunResponse()
 
 
-@pytest.fixture
-def own_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as short:
-        monkeypatch.setattr(tempfile, "tempdir", short)
-        yield
-
-
 @asynccontextmanager
 async def listening(server: GrpcServer) -> AsyncIterator[str]:
     await server.start()
@@ -53,15 +43,6 @@ async def listening(server: GrpcServer) -> AsyncIterator[str]:
         yield server.address
     finally:
         await server.stop(0)
-
-
-@asynccontextmanager
-async def by_port_alone(make: Callable[[], GrpcServer]) -> AsyncIterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(local_sockets, "prepared", lambda _: None)
-        async with listening(make()) as address:
-            assert local_sockets.target(address) == address
-            yield
 
 
 async def comes(true: Callable[[], bool]) -> None:
@@ -87,7 +68,6 @@ async def answered(ask: Callable[[], Awaitable[object]]) -> None:
 async def test_a_gateway_is_found_again(who: str) -> None:
     peers = Peers()
     async with listening(FakeGateway("127.0.0.1:0").server) as address:
-        assert local_sockets.target(address).startswith("unix:")
         gateways = Gateways([address])
 
         async def ask() -> None:
@@ -99,7 +79,7 @@ async def test_a_gateway_is_found_again(who: str) -> None:
         await ask()
     with pytest.raises((CatenaryError, grpc.RpcError)):
         await ask()
-    async with by_port_alone(lambda: FakeGateway(address).server):
+    async with listening(FakeGateway(address).server):
         await answered(ask)
     await gateways.close()
     await peers.close()
@@ -111,7 +91,7 @@ async def test_a_provisioner_finds_a_worker_again() -> None:
         link = WorkerLink("w0", 1, address, "provisioner-0", heard.append)
         await comes(lambda: bool(heard))
     num_before = len(heard)
-    async with by_port_alone(lambda: FakeWorker("w0", "m", address=address).server):
+    async with listening(FakeWorker("w0", "m", address=address).server):
         await comes(lambda: len(heard) > num_before)
         await link.close()
 
@@ -126,6 +106,6 @@ async def test_a_router_finds_a_worker_again(redis: Redis) -> None:
             watching = tasks.create_task(watcher.run())
             await comes(lambda: entry in watcher.heard)
         await comes(lambda: WorkerLost("w0") in events)
-        async with by_port_alone(lambda: FakeWorker("w0", "m", address=address).server):
+        async with listening(FakeWorker("w0", "m", address=address).server):
             await comes(lambda: entry in watcher.heard)
             watching.cancel()
