@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
+from dataclasses import dataclass, field
 from itertools import islice
 
 from catenary.policy.admission.bid import Ask, too_dear
@@ -23,26 +25,36 @@ class Scarcity:
     """
 
     def __init__(self) -> None:
-        self._latest: dict[str, deque[tuple[float, Ask]]] = {}
+        self._latest: dict[str, _Arrivals] = {}
 
     def arrived(self, model: str, ask: Ask, now: float) -> None:
-        self._latest.setdefault(model, deque(maxlen=MAX_ARRIVALS)).append((now, ask))
+        latest = self._latest.setdefault(model, _Arrivals())
+        latest.times.append(now)
+        latest.asks.append(ask)
 
     def turns_away(self, model: str, ask: Ask, engines: float, now: float) -> bool:
         """Whether the newcomer is too dear for so many engines."""
         latest = self._latest.get(model)
         asked = self.engines(model, now)
-        if latest is None or len(latest) < ENOUGH or asked <= USABLE * engines:
+        if latest is None or len(latest.asks) < ENOUGH or asked <= USABLE * engines:
             return False
-        return too_dear(ask, [known for _, known in islice(reversed(latest), COMPARED)], USABLE * engines / asked)
+        return too_dear(ask, list(islice(reversed(latest.asks), COMPARED)), USABLE * engines / asked)
 
     def engines(self, model: str, now: float) -> float:
         """How many engines those who come now keep busy, at least."""
         latest = self._latest.get(model)
         if latest is None:
             return 0.0
-        ages = [now - at for at, _ in reversed(latest)]
-        rate, over_s = present_rate(lambda window_s: sum(age < window_s for age in ages), ages[-1])
+        times = latest.times
+        rate, over_s = present_rate(lambda window_s: len(times) - bisect_right(times, now - window_s), now - times[0])
         count = max(1, round(rate * over_s))
-        work_s = math.fsum(ask.work_s for _, ask in islice(reversed(latest), count))
+        work_s = math.fsum(ask.work_s for ask in islice(reversed(latest.asks), count))
         return max(0.0, 1 - 1 / math.sqrt(count)) * work_s / over_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrivals:
+    """When each came (monotonic s), the latest last, and what it asked for."""
+
+    times: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_ARRIVALS))
+    asks: deque[Ask] = field(default_factory=lambda: deque(maxlen=MAX_ARRIVALS))
