@@ -68,17 +68,26 @@ def test_a_newcomer_is_too_dear_where_more_arrives_than_engines_do_unless_nothin
     demand, blind = Demand(1.0, expect_s=4.0), Demand(1.0, expect_s=0.0)
     for gateway in (demand, blind):
         crowd(gateway, 200)
-        gateway.follow("dear", 1e3, [call(0.18)], 20.0)
-        gateway.follow("cheap", 1e3, [call(0.06)], 20.0)
+        gateway.follow("dear", 21.5, [call(0.18)], 20.0)
+        gateway.follow("cheap", 21.5, [call(0.06)], 20.0)
     assert demand.too_dear("dear", BUSY, 20.0) == "m"
     assert demand.too_dear("cheap", BUSY, 20.0) is None
     assert blind.too_dear("dear", BUSY, 20.0) is None
 
 
+def test_nobody_is_too_dear_while_everybody_has_time_to_wait() -> None:
+    demand = Demand(1.0, expect_s=4.0)
+    crowd(demand, 200)
+    demand.follow("dear", 30.0, [call(0.18)], 20.0)
+    assert demand.too_dear("dear", BUSY, 20.0) is None
+    demand.follow("urgent", 21.5, [call(0.06)], 20.0)
+    assert demand.too_dear("dear", BUSY, 20.0) == "m"
+
+
 def test_nobody_is_too_dear_for_a_pool_in_which_nobody_waits() -> None:
     demand = Demand(1.0, expect_s=4.0)
     crowd(demand, 200)
-    demand.follow("dear", 1e3, [call(0.18)], 20.0)
+    demand.follow("dear", 21.5, [call(0.18)], 20.0)
     idle = {"m": PoolState("m", num_replicas=1, num_seats=4, num_running=3)}
     assert demand.too_dear("dear", idle, 20.0) is None
 
@@ -86,7 +95,7 @@ def test_nobody_is_too_dear_for_a_pool_in_which_nobody_waits() -> None:
 def test_a_gateway_has_the_part_of_the_engines_that_its_runs_have_of_all_work() -> None:
     demand, other = Demand(1.0, expect_s=4.0), demand_of(1)
     crowd(demand, 200)
-    demand.follow("dear", 1e3, [call(0.18)], 20.0)
+    demand.follow("dear", 21.5, [call(0.18)], 20.0)
     two = {"m": PoolState("m", num_replicas=2, num_seats=4, num_running=4, num_queued=1)}
     assert demand.too_dear("dear", two, 20.0) is None
     demand.heard("gateway-1", other.buckets(0.0), 20.0)

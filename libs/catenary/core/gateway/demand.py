@@ -15,7 +15,7 @@ from catenary.model.dispatch import NEVER, PoolState
 from catenary.policy.admission.bid import Ask
 from catenary.policy.ordering.newcomer import gains, has_room
 from catenary.policy.ordering.standing import EQUAL, Standing
-from catenary.policy.ordering.triage import Claim, keep
+from catenary.policy.ordering.triage import Claim, keep, room_s
 from catenary.policy.slack import PathCall, tails
 from catenary.policy.span import ZERO, Span, then
 
@@ -125,11 +125,14 @@ class Demand:
 
     def too_dear(self, run_id: str, pools: Mapping[str, PoolState], now: float) -> str | None:
         """The first pool of which this run, which is not admitted yet, asks for too much while arriving runs ask for
-        more than its engines can do; None: none. Nobody is too dear for what is not expected (``expect_s`` is 0)."""
-        if self.expected.horizon_s <= 0:
-            return None
+        so much more than its engines can do that within ``expect_s`` not everybody has time to wait; None: none."""
         for model, own, pool in self._contended(run_id, pools):
-            if self._scarcity.turns_away(model, _ask(own), self._own_engines(pool, now), now):
+            engines = self._own_engines(pool, now)
+            growth_s = self._scarcity.excess(model, engines, now) * self.expected.horizon_s
+            if growth_s <= 0 or not self._scarcity.turns_away(model, _ask(own), engines, now):
+                continue
+            claims = [*own, *self._of_others(run_id, model), *self._of_peers(model, now)]
+            if room_s(claims, pool.num_replicas, now) < growth_s:
                 return model
         return None
 

@@ -35,10 +35,13 @@ class Scarcity:
     def turns_away(self, model: str, ask: Ask, engines: float, now: float) -> bool:
         """Whether the newcomer is too dear for so many engines."""
         latest = self._latest.get(model)
-        asked = self.engines(model, now)
-        if latest is None or len(latest.asks) < ENOUGH or asked <= USABLE * engines:
+        if latest is None or len(latest.asks) < ENOUGH or (excess := self.excess(model, engines, now)) <= 0:
             return False
-        return too_dear(ask, list(islice(reversed(latest.asks), COMPARED)), USABLE * engines / asked)
+        return too_dear(ask, list(islice(reversed(latest.asks), COMPARED)), 1 / (1 + excess))
+
+    def excess(self, model: str, engines: float, now: float) -> float:
+        """Seconds a second by which a queue for so many engines grows, at least; negative where it gets shorter."""
+        return self.engines(model, now) / (USABLE * engines) - 1
 
     def engines(self, model: str, now: float) -> float:
         """How many engines those who come now keep busy, at least."""

@@ -26,7 +26,7 @@ class GatewaySettings:
     begun is lost below this one, looked at every ``recheck_s`` while others wait. ``shed_crowded``: runs that a pool
     cannot serve beside those worth more are refused, or lost at their next call; ``crowd_margin``: standard
     deviations of the remaining time that count as needed there, ``expect_s``: seconds of arrivals like the latest
-    that count beside the runs that are there; 0: none do, and no run is refused for those that arrive. ``by_slack``
+    that count beside the runs that are there; 0: none do, and no run is too dear for those that arrive. ``by_slack``
     False: the router takes calls as they come. ``tenant_weights``: shares of the work where somebody must miss; 1 for
     a tenant that is not named.
     """
