@@ -15,9 +15,9 @@ def present_rate(count_within: Callable[[float], float], age_s: float) -> tuple[
     standard deviations of a Poisson count.
 
     Inputs: arrivals in the last so many seconds, and since when (s ago) they are counted. Returns arrivals per second
-    and the seconds that they were counted over. Tie-break: none. Trade-off: a jump shows within a second or
-    two, a slow change later. Source: the adaptive windows of Bifet and Gavalda, "Learning from time-changing data
-    with adaptive windowing" (SDM 2007).
+    and the seconds that they were counted over. Tie-break: none. Trade-off: for what must not follow chance; a jump
+    shows within two to four seconds, a slow change later. Source: the adaptive windows of Bifet and Gavalda, "Learning
+    from time-changing data with adaptive windowing" (SDM 2007).
     """
     counted: list[tuple[float, float]] = []
     rate = over_s = 0.0
