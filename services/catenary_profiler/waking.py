@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import structlog
@@ -35,9 +37,9 @@ async def awake(replica: ReservedReplica, watch: ReplicaWatch, timeout_s: float)
     try:
         try:
             for other in [r.model for r in watch.worker.replicas if r.state == pb.REPLICA_STATE_AWAKE]:
-                await _sleep(worker, other)
                 slept.append(other)
-            await _wake(worker, model)
+                await _to_its_end(_sleep(worker, other))
+            await _to_its_end(_wake(worker, model))
             watch.peak_bytes = 0  # what the others took does not count
         except grpc.RpcError as error:
             info = error_info(error)
@@ -50,11 +52,26 @@ async def awake(replica: ReservedReplica, watch: ReplicaWatch, timeout_s: float)
 
 async def _put_back(worker: WorkerServiceStub, model: str, level: int, slept: list[str]) -> None:
     """What fails is logged: the plan sees to it, where it moves models."""
-    for step in (_sleep(worker, model, level), *(_wake(worker, other) for other in slept)):
-        try:
-            await step
-        except grpc.RpcError as error:
-            structlog.get_logger().warning("engines not as before", measured=model, error=error_info(error).message)
+    await _tried(_sleep(worker, model, level), model)
+    for other in slept:
+        await _tried(_wake(worker, other), model)
+
+
+async def _tried(step: Coroutine[Any, Any, None], model: str) -> None:
+    try:
+        await step
+    except grpc.RpcError as error:
+        structlog.get_logger().warning("engines not as before", measured=model, error=error_info(error).message)
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """A step that is cancelled goes on first: a worker puts nothing back that is half done."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 async def _sleep(worker: WorkerServiceStub, model: str, level: int = 0) -> None:
