@@ -83,23 +83,6 @@ async def test_a_measurement_of_what_slept_leaves_all_as_before_where_it_is_canc
 
 
 @pytest.mark.timeout(60)
-async def test_a_measurement_that_is_cancelled_while_engines_change_leaves_all_as_before(
-    cluster: Cluster, profiler: ProfilerServiceStub
-) -> None:
-    call = profiler.RunProfile(pb.RunProfileRequest(model="right", quick=True))
-    measurement = asyncio.create_task(drained(call))
-    for _ in range(400):
-        if await awake(cluster) != {"left"}:
-            break
-        await asyncio.sleep(0.01)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await measurement
-    await asyncio.sleep(0.2)
-    await until_awake(cluster, {"left"})
-
-
-@pytest.mark.timeout(60)
 async def test_nothing_is_woken_beside_an_engine_that_works(cluster: Cluster, profiler: ProfilerServiceStub) -> None:
     async with channel(cluster.addresses.gateway) as connection:
         request = chain(deadline_s=40, model="left", tokens=LONG)
