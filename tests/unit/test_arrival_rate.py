@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catenary.policy.arrival_rate import present_rate
+from catenary.policy.arrival_rate import jumping_rate, present_rate
 
 
 def rate_at(times: list[float], now: float) -> tuple[float, float]:
@@ -39,3 +39,13 @@ def test_the_end_of_a_crowd_shows() -> None:
 
 def test_what_began_just_now_counts_over_its_own_time() -> None:
     assert rate_at(steadily(8.0, 0.0, 3.0), 3.0)[0] == pytest.approx(8.0, rel=0.05)
+
+
+def test_one_second_that_surprises_is_enough_for_what_may_follow_chance() -> None:
+    times = steadily(8.0, 0.0, 60.0) + steadily(27.0, 60.0, 61.0)
+    assert jumping_rate(lambda window_s: sum(at > 61.0 - window_s for at in times), 61.0) == pytest.approx(
+        27.0, abs=1.0
+    )
+    assert rate_at(steadily(8.0, 0.0, 60.0), 60.0)[0] == pytest.approx(
+        jumping_rate(lambda window_s: 8.0 * window_s, 60.0), rel=0.02
+    )

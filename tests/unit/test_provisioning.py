@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +10,7 @@ import pytest
 
 from catenary.core.provisioner.allocator import Allocator
 from catenary.core.provisioner.outlook import Outlook
-from catenary.core.provisioner.rates import ArrivalRates
-from catenary.model.demand import DemandReport, ModelShare, Wave, WorkflowArrivals
+from catenary.model.demand import DemandReport, ModelShare, WorkflowArrivals
 from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Replica, ReplicaState, ResidentCall, SleepMode, Worker
@@ -288,28 +286,6 @@ def test_bounds_hold_whatever_arrives() -> None:
     bench.play(30, lambda model, now: 200.0 if model == "x" else 0.0)
     assert bench.awake("x") <= 3
     assert bench.awake("y") >= 2
-
-
-def test_a_jump_of_the_rate_is_seen_within_two_seconds_and_chance_is_not() -> None:
-    rates, runs = ArrivalRates(), 0.0
-    for i in range(1, 101):
-        runs += 2.0 + (1 if i % 3 == 0 else -1 if i % 3 == 1 else 0)
-        rates.take(DemandReport("g", 1, (_arrived("x", runs),), ()), i * 0.25)
-    steady = rates.arriving(25.0)[0].rate
-    assert steady == pytest.approx(8.0, rel=0.05)
-    for i in range(101, 109):
-        runs += 7.0
-        rates.take(DemandReport("g", 1, (_arrived("x", runs),), ()), i * 0.25)
-    assert rates.arriving(27.0)[0].rate > 20
-
-
-def test_a_restarted_gateway_counts_from_nothing_and_an_old_wave_is_forgotten() -> None:
-    rates = ArrivalRates()
-    rates.take(DemandReport("g", 1, (_arrived("x", 100.0),), (Wave("x", 0.0, 3.0),)), 1.0)
-    rates.take(DemandReport("g", 2, (_arrived("x", 5.0),), ()), 2.0)
-    assert rates.arriving(2.0)[0].rate < 200
-    assert rates.waves(2.0) == []
-    assert not math.isnan(rates.arriving(30.0)[0].rate)
 
 
 def test_a_wake_costs_only_the_time_in_which_the_replica_is_awake() -> None:

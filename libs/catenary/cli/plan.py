@@ -85,9 +85,7 @@ def plan_command(
             told = {"accelerators": question.accelerators, "assumed": list(question.assumed)}
             print_json(asdict(answer) | told | {"standing": [asdict(one) for one in bursts]})
         else:
-            console = Console(
-                highlight=False, soft_wrap=not sys.stdout.isatty()
-            )  # a terminal's lines end between words
+            console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())  # a terminal breaks between words
             _show(console, answer, question, attainment)
             show_standing(console, bursts, answer.verdict, costs)
             if not burst and (text := hint(question)):

@@ -31,6 +31,21 @@ def present_rate(count_within: Callable[[float], float], age_s: float) -> tuple[
     return rate, over_s
 
 
+def jumping_rate(count_within: Callable[[float], float], age_s: float) -> float:
+    """Rule: the rate over the longest window, unless a shorter one contradicts it; then over that, and so on.
+
+    Inputs, returns and source: as for ``present_rate``, the rate alone. Tie-break: the longer window. Trade-off: for
+    what may follow chance where waiting costs more; a jump shows within a second or two.
+    """
+    rate = over_s = 0.0
+    for window_s in reversed(WINDOWS_S):
+        elapsed_s = min(window_s, max(LEAST_ELAPSED_S, age_s))
+        found = count_within(window_s) / elapsed_s
+        if not over_s or _surprises(found, elapsed_s, rate):
+            rate, over_s = found, elapsed_s
+    return rate
+
+
 def _surprises(found: float, over_s: float, rate: float) -> bool:
     """Whether so many a second, counted over ``over_s``, are more or fewer than chance makes of ``rate``."""
     return abs(found - rate) > SURPRISE * math.sqrt(max(rate, 1 / over_s) / over_s)

@@ -128,11 +128,11 @@ class Demand:
         so much more than its engines can do that within ``expect_s`` not everybody has time to wait; None: none."""
         for model, own, pool in self._contended(run_id, pools):
             engines = self._own_engines(pool, now)
-            growth_s = self._scarcity.excess(model, engines, now) * self.expected.horizon_s
-            if growth_s <= 0 or not self._scarcity.turns_away(model, _ask(own), engines, now):
+            excess = self._scarcity.excess(model, engines, now)
+            if excess <= 0 or not self._scarcity.turns_away(model, _ask(own), excess):
                 continue
             claims = [*own, *self._of_others(run_id, model), *self._of_peers(model, now)]
-            if room_s(claims, pool.num_replicas, now) < growth_s:
+            if room_s(claims, pool.num_replicas, now) < excess * self.expected.horizon_s:
                 return model
         return None
 

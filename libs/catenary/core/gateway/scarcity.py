@@ -32,10 +32,10 @@ class Scarcity:
         latest.times.append(now)
         latest.asks.append(ask)
 
-    def turns_away(self, model: str, ask: Ask, engines: float, now: float) -> bool:
-        """Whether the newcomer is too dear for so many engines."""
+    def turns_away(self, model: str, ask: Ask, excess: float) -> bool:
+        """Whether the newcomer is too dear where a queue grows by ``excess`` (above 0)."""
         latest = self._latest.get(model)
-        if latest is None or len(latest.asks) < ENOUGH or (excess := self.excess(model, engines, now)) <= 0:
+        if latest is None or len(latest.asks) < ENOUGH:
             return False
         return too_dear(ask, list(islice(reversed(latest.asks), COMPARED)), 1 / (1 + excess))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from catenary.model.demand import DemandReport, ModelShare, Wave, WorkflowArrivals
+from catenary.policy.arrival_rate import WINDOWS_S, jumping_rate
 
-WINDOWS_S = (16.0, 8.0, 4.0, 2.0, 1.0)
-SURPRISE = 2.5
 LEAST_SHARES_S = 4.0
 LEAST_RUNS = 24
-LEAST_ELAPSED_S = 0.75
 MAX_GATEWAYS = 256
 STALE_S = 3.0
 
@@ -36,8 +33,7 @@ class _History:
 
 
 class ArrivalRates:
-    """Rule: the rate over the longest window, unless a shorter one differs by more than chance explains (2.5 standard
-    deviations of a Poisson count); then over that. Source: the adaptive windows of Bifet and Gavalda (SDM 2007)."""
+    """Per workflow, of all gateways together."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[float, DemandReport]] = {}
@@ -68,19 +64,9 @@ class ArrivalRates:
             Arriving(name, rate, mean, history.seen)
             for name, history in sorted(self._histories.items())
             if history.increments
-            for rate in (self._rate(history, now),)
+            for rate in (_rate(history, now),)
             for mean in (self._mean(name, history, now),)
         ]
-
-    def _rate(self, history: _History, now: float) -> float:
-        rate = window_s = 0.0
-        for window in WINDOWS_S:
-            elapsed = min(window, max(LEAST_ELAPSED_S, now - history.began))
-            runs = sum(entry.runs for at, entry in history.increments if at > now - window)
-            found = runs / elapsed
-            if not window_s or abs(found - rate) > SURPRISE * math.sqrt(max(rate, 1 / elapsed) / elapsed):
-                rate, window_s = found, window
-        return rate
 
     def _mean(self, name: str, history: _History, now: float) -> WorkflowArrivals:
         """Of the last seconds: what is predicted of a run gets better with those that have ended."""
@@ -95,10 +81,17 @@ class ArrivalRates:
 
     def _forget(self, now: float) -> None:
         for history in self._histories.values():
-            while len(history.increments) > 1 and history.increments[0][0] < now - 4 * WINDOWS_S[0]:
+            while len(history.increments) > 1 and history.increments[0][0] < now - 4 * WINDOWS_S[-1]:
                 history.increments.popleft()
         for gateway_id in [name for name, (at, _) in self._last.items() if now - at > 60.0]:
             del self._last[gateway_id]
+
+
+def _rate(history: _History, now: float) -> float:
+    def runs_within(window_s: float) -> float:
+        return sum(entry.runs for at, entry in history.increments if at > now - window_s)
+
+    return jumping_rate(runs_within, now - history.began)
 
 
 def _minus(entry: WorkflowArrivals, before: WorkflowArrivals | None) -> WorkflowArrivals:

@@ -45,7 +45,5 @@ def too_dear(newcomer: Ask, latest: Sequence[Ask], share: float) -> bool:
 
 
 def _rank(ask: Ask, newcomer: Ask) -> tuple[bool, float]:
-    holder = ask.standing.holder
-    same = holder is not None and holder == newcomer.standing.holder
-    standing = newcomer.standing if same else ask.standing
+    standing = ask.standing.as_of(newcomer.standing)
     return standing.over_share, price(ask.work_s, 1.0, standing.error_budget)

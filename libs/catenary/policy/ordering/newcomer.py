@@ -89,6 +89,5 @@ def _by_latest_end(
 
 
 def _price(claim: Claim, newcomer: Claim, now: float) -> float:
-    same = claim.standing.holder == newcomer.standing.holder
-    standing = newcomer.standing if same else claim.standing
+    standing = claim.standing.as_of(newcomer.standing)
     return price(claim.work_s, max(LEAST_CHANCE, claim.chance(now)), standing.error_budget)

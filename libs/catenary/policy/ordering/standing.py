@@ -31,6 +31,10 @@ class Standing:
     error_budget: float = 0.0
     holder: tuple[str, str, str] | None = None
 
+    def as_of(self, latest: Standing) -> Standing:
+        """``latest`` where it is the same holder's, else this one."""
+        return latest if self.holder is not None and self.holder == latest.holder else self
+
 
 EQUAL = Standing()
 
