@@ -41,11 +41,7 @@ def test_what_began_just_now_counts_over_its_own_time() -> None:
     assert rate_at(steadily(8.0, 0.0, 3.0), 3.0)[0] == pytest.approx(8.0, rel=0.05)
 
 
-def test_one_second_that_surprises_is_enough_for_what_may_follow_chance() -> None:
+def test_what_may_follow_chance_jumps_within_a_second_and_is_steady_otherwise() -> None:
     times = steadily(8.0, 0.0, 60.0) + steadily(27.0, 60.0, 61.0)
-    assert jumping_rate(lambda window_s: sum(at > 61.0 - window_s for at in times), 61.0) == pytest.approx(
-        27.0, abs=1.0
-    )
-    assert rate_at(steadily(8.0, 0.0, 60.0), 60.0)[0] == pytest.approx(
-        jumping_rate(lambda window_s: 8.0 * window_s, 60.0), rel=0.02
-    )
+    assert jumping_rate(lambda window_s: sum(at > 61.0 - window_s for at in times), 61.0) > 17.0
+    assert jumping_rate(lambda window_s: 8.0 * window_s, 60.0) == 8.0
