@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +11,7 @@ import pytest
 from catenary.core.gateway.forecast import Forecaster
 from catenary.model.dispatch import PoolState
 from catenary.model.profile import EngineProfile
-from catenary.policy.admission.company import others_loss
+from catenary.policy.admission.company import FULLER, others_loss
 from catenary.policy.slack import PathCall
 from catenary.policy.span import Span, scaled
 
@@ -19,7 +20,7 @@ ROOMY = PoolState("m", num_replicas=1, num_seats=256, num_running=40)
 
 
 def test_one_more_run_costs_the_more_the_more_engines_slow_with_company() -> None:
-    assert others_loss(PATH, partial(scaled, PATH), 1.0, [ROOMY]) > 3.0
+    assert others_loss(PATH, partial(scaled, PATH), 1.0, [ROOMY]) > 1.5
     assert others_loss(PATH, lambda _: scaled(PATH, 1.001), 1.0, [ROOMY]) < 0.1
 
 
@@ -40,3 +41,8 @@ def test_an_engine_that_takes_no_time_is_no_slower_when_it_is_fuller() -> None:
     forecaster = Forecaster({}, profiles)
     forecaster.pools["m"] = ROOMY
     assert forecaster.fuller(calls, 1.1).mean > forecaster.fuller(calls[1:], 1.1).mean == PATH.mean
+
+
+def test_it_is_half_of_what_all_there_would_lose_at_the_beginning_of_their_paths() -> None:
+    fuller = PATH.probability_within(1.0) - scaled(PATH, FULLER).probability_within(1.0)
+    assert others_loss(PATH, partial(scaled, PATH), 1.0, [ROOMY]) == pytest.approx(fuller / math.log(FULLER) / 2)
