@@ -20,7 +20,7 @@ def claim(name: str, latest_start: float, spread_s: float = 1.0, standing: Stand
 
 
 def names(claims: list[Claim], *, spare: bool) -> list[str]:
-    return [claim.name for claim in keep(claims, 1, 0.0, spare=spare)]
+    return [claim.name for claim in keep(claims, 1, 0.0, spare=lambda: spare)]
 
 
 def test_who_is_likely_to_be_in_time_all_the_same_is_spared() -> None:

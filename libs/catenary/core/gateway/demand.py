@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from catenary.core.gateway.expected import Expected
@@ -118,7 +119,7 @@ class Demand:
             if asked < CALM:
                 continue
             claims = [*own, *expected, *self._of_others(run_id, model), *of_peers]
-            kept = keep(claims, pool.num_replicas, now, spare=not self._is_overloaded(model, pool, now))
+            kept = keep(claims, pool.num_replicas, now, spare=partial(self._can_spare, model, pool, now))
             if [claim.name for claim in kept].count(run_id) < len(own):
                 return model
         return None
@@ -143,12 +144,13 @@ class Demand:
             others = self._of_others(run_id, model) + of_peers
             if has_room(own, others, pool.num_replicas, now):
                 continue
-            if self._is_overloaded(model, pool, now) or not gains(own, others, pool.num_replicas, now):
+            if not self._can_spare(model, pool, now) or not gains(own, others, pool.num_replicas, now):
                 return model
         return None
 
-    def _is_overloaded(self, model: str, pool: PoolState, now: float) -> bool:
-        return self._scarcity.engines(model, now) >= OVERLOAD * self._own_engines(pool, now)
+    def _can_spare(self, model: str, pool: PoolState, now: float) -> bool:
+        """Whether the pool can do what it is asked for, so that nobody who is kept delays those still to come."""
+        return self._scarcity.engines(model, now) < OVERLOAD * self._own_engines(pool, now)
 
     def _own_engines(self, pool: PoolState, now: float) -> float:
         """What this gateway's runs have of the pool: their share of the work that those of all gateways ask for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from catenary.core.router.events import (
@@ -28,7 +28,7 @@ from catenary.model.outcome import Outcome
 from catenary.model.profile import EngineProfile
 from catenary.model.worker import Worker
 from catenary.policy.ordering import ORDERINGS
-from catenary.policy.ordering.triage import keep, room_s
+from catenary.policy.ordering.triage import Claim, keep, room_s
 from catenary.policy.routing import ROUTINGS, RoutingContext
 
 BUSY = 0.5
@@ -228,8 +228,7 @@ class RouterCore:
             return first
         kept = claims = pool.queue.claims()
         if len(claims) > free_places:
-            asked = pool.arrivals.engines(now, math.fsum(claim.work_s for claim in claims))
-            kept = keep(claims, len(pool.replicas), now, spare=asked < len(pool.replicas))
+            kept = keep(claims, len(pool.replicas), now, spare=lambda: _can_spare(pool, claims, now))
         if held or len(kept) < len(claims):
             kept.sort(key=lambda claim: (claim.standing.over_share, claim.key))
             return pool.queue.get(kept[0].name) if kept else first
@@ -283,3 +282,8 @@ class RouterCore:
     def _gone(self, residents: list[Any]) -> None:
         for resident in residents:
             self._model_of.pop(resident.call.call_id, None)
+
+
+def _can_spare(pool: Pool, claims: Sequence[Claim], now: float) -> bool:
+    """Whether the pool can do what it is asked for, so that nobody who is kept delays those still to come."""
+    return pool.arrivals.engines(now, math.fsum([claim.work_s for claim in claims])) < len(pool.replicas)

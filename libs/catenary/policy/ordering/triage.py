@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from operator import itemgetter
 
@@ -75,17 +75,19 @@ def price(work_s: float, chance: float, error_budget: float) -> float:
     return work_s / chance**CHANCE_WEIGHT * (1 + BUDGET_WEIGHT * error_budget)
 
 
-def keep(claims: Sequence[Claim], engines: float, now: float, *, spare: bool = False) -> list[Claim]:
+def keep(
+    claims: Sequence[Claim], engines: float, now: float, *, spare: Callable[[], bool] = lambda: False
+) -> list[Claim]:
     """Rule: go through the claims by latest end; whenever one would end too late, leave out one of those so far: of a
     tenant over its share if there is one, and of these the one that asks for the most work in proportion to its chance,
     cubed, to be in time if it began now. An untouched error budget makes it four times as dear. Claims with less than
     5 % are left out.
 
     Inputs: work (s of one engine), latest starts (s; until then the chance counts as 1, and one that has passed as
-    now), chances by what remains (s), the number of engines, taken as one that is as fast as all of them. With
-    ``spare`` nobody is left out unless more are then expected to be in time, provided that no tenant is over its share:
-    a latest start has time in hand, so that who begins somewhat behind it is likely to make it all the same. Returns
-    the kept claims by latest end. Tie-break: of equals the one that ends last. Trade-off: long and doubtful ones miss
+    now), chances by what remains (s), the number of engines, taken as one that is as fast as all of them. Where
+    ``spare``, asked once somebody would be left out, nobody is unless more are then expected to be in time, provided
+    that no tenant is over its share: a latest start has time in hand, so that who begins somewhat behind it is likely
+    to make it all the same. Returns the kept claims by latest end. Tie-break: of equals the one that ends last. Trade-off: long and doubtful ones miss
     first, and only when somebody must; the cube was chosen by simulation. Source: Moore, "An n job, one
     machine sequencing algorithm for minimizing the number of late jobs" (Management Science 1968), which with chances
     of 1 keeps the largest number that can be in time.
@@ -109,9 +111,9 @@ def keep(claims: Sequence[Claim], engines: float, now: float, *, spare: bool = F
     left_out = _left_out(hopeful, first_late, start)
     everybody = [entry[4] for entry in hopeful]
     kept = [claim for index, claim in enumerate(everybody) if index not in left_out]
-    if spare and within_shares(everybody) and expected_met(everybody, engines, now) >= expected_met(kept, engines, now):
-        return everybody
-    return kept
+    if not spare() or not within_shares(everybody):
+        return kept
+    return everybody if expected_met(everybody, engines, now) >= expected_met(kept, engines, now) else kept
 
 
 def within_shares(claims: Sequence[Claim]) -> bool:
