@@ -47,9 +47,10 @@ def tails(calls: Sequence[PathCall]) -> Mapping[str, Span]:
     return after
 
 
-def longest(calls: Sequence[PathCall]) -> Span:
-    """The predicted time to the end of the run from now."""
-    after = tails(calls)
+def longest(calls: Sequence[PathCall], after: Mapping[str, Span] | None = None) -> Span:
+    """The predicted time to the end of the run from now; ``after``: the tails of ``calls``, if known."""
+    if after is None:
+        after = tails(calls)
     followed = {child for call in calls for child in call.children}
     best = ZERO
     for call in calls:

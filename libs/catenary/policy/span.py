@@ -81,6 +81,8 @@ def scaled(span: Span, factor: float) -> Span:
 
 def narrowed(span: Span, share: float) -> Span:
     """The duration with ``share`` of its variance."""
+    if share == 1.0:
+        return span
     return Span(span.mean, share * span.variance)
 
 

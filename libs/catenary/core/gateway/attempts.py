@@ -50,7 +50,7 @@ class Attempts:
             call.max_tokens = min(call.max_tokens, context - len(event.token_ids))
         path = self._forecaster.path(run)
         after = tails(path)
-        self._forecaster.foresee(run, path, now)
+        self._forecaster.foresee(run, path, after, now)
         actions: Actions = []
         if not run.late:
             run.standing = self._active.standing(run)

@@ -85,5 +85,8 @@ class Deadlines:
 
     def _contended(self, run: ActiveRun) -> bool:
         pools = self._active.forecaster.pools
-        found = [pools.get(call.model) for call in run.calls.values()]
-        return any(pool is not None and pool.is_contended for pool in found)
+        for call in run.calls.values():
+            pool = pools.get(call.model)
+            if pool is not None and pool.is_contended:
+                return True
+        return False

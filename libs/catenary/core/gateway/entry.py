@@ -27,7 +27,7 @@ from catenary.model.outcome import Outcome
 from catenary.model.run import CallRestarted, Quote, RunAdmitted, RunRefused
 from catenary.policy.admission import ADMISSIONS, AdmissionContext, AdmissionDecision
 from catenary.policy.admission.company import others_loss
-from catenary.policy.slack import PathCall, longest
+from catenary.policy.slack import PathCall, longest, tails
 from catenary.policy.span import Span
 
 
@@ -129,7 +129,8 @@ class Entry:
         calls = forecaster.path(run)
         self._active.arrivals.observe(run.workflow.workflow.name, run.deadline_s, calls, forecaster.profiles)
         models = tuple(dict.fromkeys(compiled.call.model for compiled in run.workflow.calls))
-        path, briefest = longest(calls), forecaster.briefest(run, calls)
+        after = tails(calls)
+        path, briefest = longest(calls, after), forecaster.briefest(run, calls)
         decision = self._admit(
             AdmissionContext(
                 path,
@@ -145,7 +146,7 @@ class Entry:
         if decision.outcome is not None:
             return decision
         run.standing = self._active.standing(run)
-        demand.follow(run.run_id, run.deadline, calls, now, run.standing)
+        demand.follow(run.run_id, run.deadline, calls, now, run.standing, after)
         demand.arrived(run.run_id, now)
         refused = self._active.turned_away(run, now)
         if refused:

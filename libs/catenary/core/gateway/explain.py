@@ -46,7 +46,7 @@ def explain(
     after = tails(path)
     before = _earliest_starts(path)
     shares = tuple(_share(run, call, before[call.name], after[call.name], forecaster) for call in path)
-    return Explanation(longest(path), run.deadline_s or 0.0, shares, _basis(workflow, forecaster))
+    return Explanation(longest(path, after), run.deadline_s or 0.0, shares, _basis(workflow, forecaster))
 
 
 def _share(run: ActiveRun, call: PathCall, start_s: float, after: Span, forecaster: Forecaster) -> CallShare:

@@ -87,10 +87,10 @@ def keep(
     now), chances by what remains (s), the number of engines, taken as one that is as fast as all of them. Where
     ``spare``, asked once somebody would be left out, nobody is unless more are then expected to be in time, provided
     that no tenant is over its share: a latest start has time in hand, so that who begins somewhat behind it is likely
-    to make it all the same. Returns the kept claims by latest end. Tie-break: of equals the one that ends last. Trade-off: long and doubtful ones miss
-    first, and only when somebody must; the cube was chosen by simulation. Source: Moore, "An n job, one
-    machine sequencing algorithm for minimizing the number of late jobs" (Management Science 1968), which with chances
-    of 1 keeps the largest number that can be in time.
+    to make it all the same. Returns the kept claims by latest end. Tie-break: of equals the one that ends last.
+    Trade-off: long and doubtful ones miss first, and only when somebody must; the cube was chosen by simulation.
+    Source: Moore, "An n job, one machine sequencing algorithm for minimizing the number of late jobs" (Management
+    Science 1968), which with chances of 1 keeps the largest number that can be in time.
     """
     hopeful = []
     for claim in claims:
