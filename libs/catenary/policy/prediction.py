@@ -24,13 +24,19 @@ class Traffic:
     mean_output: float = 128.0
     interference: float = 1.0
 
+    def at(self, interference: float) -> Traffic:
+        """The same calls on engines that take so many times as long."""
+        if interference == self.interference:
+            return self
+        return Traffic(self.mean_prompt, self.mean_output, interference)
+
 
 def loaded_step_s(profile: EngineProfile, batch: float, traffic: Traffic) -> float:
     """Seconds from one token of a sequence to its next, among ``batch`` sequences in all."""
     context = batch * (traffic.mean_prompt + traffic.mean_output / 2)
     step = profile.step_s(batch, context)
-    others = max(0.0, batch - 1)
-    if others and traffic.mean_output > 0:
+    others = batch - 1
+    if others > 0 and traffic.mean_output > 0:
         step += profile.admission_s(others / traffic.mean_output, traffic.mean_prompt)
     return step * profile.correction * traffic.interference
 
@@ -60,5 +66,4 @@ def engine_work_s(profile: EngineProfile, prompt_tokens: float, output_tokens: f
 def remaining_tokens(estimate: LengthEstimate, done: int) -> float:
     """Median of the tokens still to come, given ``done``: past the median the tail is taken as memoryless."""
     left = estimate.q50 - done
-    tail = max(1.0, (estimate.q90 - estimate.q50) / 3)
-    return max(left, tail)
+    return max(left, 1.0, (estimate.q90 - estimate.q50) / 3)

@@ -49,7 +49,8 @@ class Span:
         if self.variance <= 0:
             return self.mean
         ninth = self.variance / (9 * self.mean * self.mean)
-        return self.mean * max(0.0, 1 - ninth + z * math.sqrt(ninth)) ** 3
+        root = 1 - ninth + z * math.sqrt(ninth)
+        return self.mean * root**3 if root > 0 else 0.0
 
     def probability_within(self, seconds: float) -> float:
         """P(the duration is at most ``seconds``)."""

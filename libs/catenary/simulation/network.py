@@ -36,7 +36,9 @@ class Network:
 
     def arrival(self, stream: str, delay_s: float) -> float:
         """When a message sent now over ``stream`` arrives: never before the one sent ahead of it."""
-        at = max(self.heap.now + delay_s, self._latest.get(stream, 0.0))
+        at, latest = self.heap.now + delay_s, self._latest.get(stream, 0.0)
+        if at < latest:
+            at = latest
         self._latest[stream] = at
         return at
 

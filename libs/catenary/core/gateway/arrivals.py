@@ -50,7 +50,9 @@ class Arrivals:
         starts, longest = _schedule(path, seconds)
         seen: set[str] = set()
         for call in path:
-            share = entry.shares.setdefault(call.model, _Share())
+            share = entry.shares.get(call.model)
+            if share is None:
+                share = entry.shares[call.model] = _Share()
             share.calls += call.calls * call.probability
             share.prompt_tokens += call.prompt_tokens * call.calls * call.probability
             share.output_tokens += call.output_tokens * call.calls * call.probability
@@ -86,7 +88,10 @@ class Arrivals:
     def _entry(self, workflow: str) -> _Workflow:
         if workflow not in self._workflows and len(self._workflows) >= self._max_workflows:
             workflow = OTHERS
-        return self._workflows.setdefault(workflow, _Workflow())
+        found = self._workflows.get(workflow)
+        if found is None:
+            found = self._workflows[workflow] = _Workflow()
+        return found
 
 
 def _unloaded_s(call: PathCall, profile: EngineProfile) -> float:

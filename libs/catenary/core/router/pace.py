@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from catenary.model.dispatch import NEVER, QueuedCall
 from catenary.model.profile import EngineProfile
 from catenary.policy.ordering.standing import Standing
@@ -42,7 +40,7 @@ class Pace:
 
     def step_alone_s(self, num_running: int) -> float:
         """The same with the accelerator alone."""
-        return loaded_step_s(self.profile, num_running, replace(self.traffic, interference=1.0))
+        return loaded_step_s(self.profile, num_running, self.traffic.at(1.0))
 
     def work_s(self, call: QueuedCall) -> float:
         """What a call asks of one engine."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from catenary.core.router.absences import Absences, back_in_s
 from catenary.core.router.arrivals import Arrivals
@@ -98,7 +97,7 @@ class Pool:
             return
         load.slowness = tempo.slowness
         mean = sum(replica.slowness for replica in self.replicas.values()) / len(self.replicas)
-        pace.traffic = replace(pace.traffic, interference=mean)
+        pace.traffic = pace.traffic.at(mean)
 
     def update(self, worker: Worker, replica: Replica, now: float) -> list[Resident]:
         """Take a worker's snapshot in. Returns the placed calls that it shows to be gone."""

@@ -37,8 +37,10 @@ class Tempo:
         by it."""
         self.fade(now)
         for resident in residents:
+            if not resident.output_tokens:
+                continue
             call = seen.get(resident.call.call_id)
-            if call is not None and call.attempt == resident.call.attempt and call.running and resident.output_tokens:
+            if call is not None and call.attempt == resident.call.attempt and call.running:
                 self.observe(call.output_tokens - resident.output_tokens, now - resident.seen_at, step_s)
 
     def fade(self, now: float) -> None:

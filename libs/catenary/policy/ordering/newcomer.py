@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 
 from catenary.policy.ordering.triage import LEAST_CHANCE, Claim, chances, expected_met, price, within_shares
 
@@ -26,7 +27,7 @@ def has_room(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: floa
     rule, as in ``triage.keep``.
     """
     engines *= USABLE
-    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
+    entries = _by_latest_end(newcomer, admitted, engines, now)
     if _all_begin_in_time(entries, engines, now):
         return True
     standing = newcomer[0].standing
@@ -61,7 +62,7 @@ def gains(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, 
     chance delays those still to come. Source: ``triage.keep`` with ``spare``.
     """
     engines *= USABLE
-    entries = _by_latest_end(newcomer, [c for c in admitted if c.chance(now) >= LEAST_CHANCE], engines, now)
+    entries = _by_latest_end(newcomer, admitted, engines, now)
     everybody = [claim for claim, _ in entries]
     if not within_shares(everybody):
         return False
@@ -74,7 +75,7 @@ def gains(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, 
 def _all_begin_in_time(entries: Sequence[tuple[Claim, bool]], engines: float, now: float) -> bool:
     start = now
     for claim, _ in entries:
-        if start > max(now, claim.latest_start):
+        if start > claim.latest_start and start > now:
             return False
         start += claim.work_s / engines
     return True
@@ -83,9 +84,15 @@ def _all_begin_in_time(entries: Sequence[tuple[Claim, bool]], engines: float, no
 def _by_latest_end(
     newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float
 ) -> list[tuple[Claim, bool]]:
-    """With whether it is the newcomer's; of equals the newcomer's first."""
-    entries = [(claim, True) for claim in newcomer] + [(claim, False) for claim in admitted]
-    return sorted(entries, key=lambda entry: entry[0].latest_end(engines, now))
+    """Those that have a chance, with whether it is the newcomer's; of equals the newcomer's first."""
+    entries = [(claim.latest_end(engines, now), claim, True) for claim in newcomer]
+    for claim in admitted:
+        if now <= claim.latest_start:
+            entries.append((claim.latest_start + claim.work_s / engines, claim, False))
+        elif claim.chance(now) >= LEAST_CHANCE:
+            entries.append((now + claim.work_s / engines, claim, False))
+    entries.sort(key=itemgetter(0))
+    return [(claim, is_new) for _, claim, is_new in entries]
 
 
 def _price(claim: Claim, newcomer: Claim, now: float) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from catenary.model.dispatch import ReplicaLoad
 from catenary.model.profile import EngineProfile
 from catenary.model.record import record
@@ -27,9 +25,7 @@ class RoutingContext:
 
     def traffic_at(self, replica: ReplicaLoad) -> Traffic:
         """The pool's traffic at this replica's own speed."""
-        if replica.slowness == self.traffic.interference:
-            return self.traffic
-        return replace(self.traffic, interference=replica.slowness)
+        return self.traffic.at(replica.slowness)
 
 
 @record(frozen=True, slots=True)

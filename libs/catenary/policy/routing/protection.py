@@ -11,6 +11,8 @@ from catenary.policy.routing.decision import RoutingContext
 from catenary.policy.span import Z90
 
 NEARLY_SURE = 0.999
+OUTLIVED = 0.99999
+"""Of calls that have produced more than all but a few of their kind nothing is known."""
 LEAST_STEP_S = 1e-9
 SQRT2 = sqrt(2)
 
@@ -34,9 +36,7 @@ def harm(call: QueuedCall, replica: ReplicaLoad, context: RoutingContext) -> flo
         tokens = (left_s - stall_s) / after_s
         if done + tokens >= held.max_tokens:
             continue
-        with_it = chance(held.output, done, tokens)
-        if with_it < NEARLY_SURE:
-            total += chance(held.output, done, left_s / quiet_s) - with_it
+        total += _fall(held.output, done, left_s / quiet_s, tokens)
     return total
 
 
@@ -55,8 +55,27 @@ def chance(estimate: LengthEstimate, done: float, tokens: float) -> float:
     """P(at most ``tokens`` more | more than ``done``), the length lognormal through its median and q90."""
     if tokens <= 0:
         return 0.0
-    median = max(1.0, estimate.q50)
-    scale = log(max(1.01, estimate.q90 / median)) / Z90 * SQRT2
-    ended = erf(log((done + tokens) / median) / scale)
+    median, scale = _lognormal(estimate)
     begun = erf(log(done / median) / scale) if done > 0 else -1.0
-    return (ended - begun) / (1 - begun) if begun < 0.99999 else 0.5
+    if begun >= OUTLIVED:
+        return 0.5
+    return (erf(log((done + tokens) / median) / scale) - begun) / (1 - begun)
+
+
+def _fall(estimate: LengthEstimate, done: float, before: float, after: float) -> float:
+    """By how much ``chance`` falls where ``after`` tokens are allowed rather than ``before``, more; 0 where it stays
+    nearly sure."""
+    median, scale = _lognormal(estimate)
+    begun = erf(log(done / median) / scale) if done > 0 else -1.0
+    if begun >= OUTLIVED:
+        return 0.0 if after > 0 else 0.5
+    with_it = (erf(log((done + after) / median) / scale) - begun) / (1 - begun) if after > 0 else 0.0
+    if with_it >= NEARLY_SURE:
+        return 0.0
+    return (erf(log((done + before) / median) / scale) - begun) / (1 - begun) - with_it
+
+
+def _lognormal(estimate: LengthEstimate) -> tuple[float, float]:
+    """Its median, and how widely the logarithm is spread, as ``erf`` takes it."""
+    median = max(1.0, estimate.q50)
+    return median, log(max(1.01, estimate.q90 / median)) / Z90 * SQRT2
