@@ -88,11 +88,13 @@ class EngineModel:
         """Tokens that a live call has produced up to the last ``advance``; KeyError where it is not live."""
         return self._tokens(self._live[call_id])
 
-    def progress(self) -> Iterator[tuple[Hashable, int]]:
+    def progress(self) -> list[tuple[Hashable, int]]:
         """(call, tokens produced up to the last ``advance``) of every call in the batch."""
         at = self._steps + self._segment.done
-        for call_id, sequence in self._running.items():
-            yield call_id, (at - sequence.join_step if sequence.join_step >= 0 else 0)
+        return [
+            (call_id, at - sequence.join_step if sequence.join_step >= 0 else 0)
+            for call_id, sequence in self._running.items()
+        ]
 
     def submit(self, call_id: Hashable, prompt_tokens: int, output_tokens: int, priority: float, now: float) -> None:
         """Queue a call that will produce exactly ``output_tokens`` tokens.

@@ -72,8 +72,7 @@ class SimReplica:
         """(gateway, tokens) of each call that has new ones."""
         for call_id, count in self.engine.progress():
             held = self.held.get(str(call_id))
-            tokens = held.tokens_until(held.start.offset + count) if held is not None else None
-            if held is not None and tokens is not None:
+            if held is not None and (tokens := held.tokens_until(held.start.offset + count)) is not None:
                 yield held.gateway_id, tokens
 
 
