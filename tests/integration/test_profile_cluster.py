@@ -64,8 +64,10 @@ async def cluster(tmp_path_factory: pytest.TempPathFactory, address: str) -> Asy
         yield running
 
 
-async def catenary_profile(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", COMMAND, *arguments, "--profiler", address]
+async def catenary_profile(
+    address: str, *arguments: str, named_by: str = "--profiler"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", COMMAND, *arguments, named_by, address]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -124,6 +126,16 @@ async def test_a_measurement_cancelled_midway_gives_the_replica_back(cluster: Cl
         await until_reserved(cluster, True)
         call.cancel()
         await until_reserved(cluster, False)
+
+
+async def test_the_configuration_tells_where_the_profiler_is(cluster: Cluster, address: str, tmp_path: Path) -> None:
+    file = tmp_path / "catenary.yaml"
+    file.write_text(json.dumps({"profiler": {"address": address}}))
+    listed = await catenary_profile(str(file), "--list", named_by="--config")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    file.write_text(json.dumps({"profiler": {"adress": address}}))
+    wrong = await catenary_profile(str(file), "--list", named_by="--config")
+    assert (wrong.returncode, "adress" in wrong.stderr) == (2, True)
 
 
 async def test_wrong_arguments_are_usage_errors(cluster: Cluster, address: str) -> None:

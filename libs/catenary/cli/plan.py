@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from catenary.cli.configuration import ConfigOption
 from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
 from catenary.cli.inputs import option_s
 from catenary.cli.options import JsonOption
@@ -25,7 +26,6 @@ from catenary.cli.plan_files import (
     is_scenario,
 )
 from catenary.cli.plan_profiles import ProfileSources
-from catenary.cli.status import ConfigOption
 from catenary.runtime.wire.profile import ProfileError
 from catenary.simulation.planning import Answer, Planner, Target, Verdict
 from catenary.simulation.scenario import ScenarioError

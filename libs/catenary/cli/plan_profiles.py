@@ -9,9 +9,8 @@ from pathlib import Path
 
 import grpc
 
-from catenary.cli.failures import UsageProblem
+from catenary.cli.configuration import configured
 from catenary.model.profile import EngineProfile
-from catenary.runtime.config import ConfigError, load_config
 from catenary.runtime.rpc import channel
 from catenary.runtime.wire.profile import ProfileError, load_profile_file, profile_from_proto
 from catenary.v1 import profiler_service_pb2 as pb
@@ -39,10 +38,7 @@ def profiles_of(models: set[str], sources: ProfileSources) -> dict[str, EnginePr
     found = in_folders(FOLDERS) | in_files(sources.named)
     if models <= found.keys():
         return found
-    try:
-        address = load_config(sources.config).profiler.address
-    except ConfigError as error:
-        raise UsageProblem(str(error)) from error
+    address = configured(sources.config).profiler.address
     found = asyncio.run(_in_force(address)) | found
     if lacking := sorted(models - found.keys()):
         known = ", ".join(sorted(found)) or "none"

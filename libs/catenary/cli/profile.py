@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from catenary.cli.configuration import ConfigOption, configured
 from catenary.cli.failures import UsageProblem, print_json, reporting
 from catenary.cli.options import JsonOption
 from catenary.cli.profile_files import export_profile, import_profile
@@ -24,7 +25,6 @@ from catenary.v1 import profile_pb2
 from catenary.v1 import profiler_service_pb2 as pb
 from catenary.v1.profiler_service_pb2_grpc import ProfilerServiceStub
 
-DEFAULT_PROFILER = "127.0.0.1:7452"
 LIST_TIMEOUT_S = 10.0
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a configured model.")]
@@ -37,7 +37,10 @@ ImportOption = Annotated[
     Path | None, typer.Option("--import", metavar="FILE", help="Take in a profile that was exported elsewhere.")
 ]
 ProfilerOption = Annotated[
-    str, typer.Option("--profiler", envvar="CATENARY_PROFILER_ADDRESS", help="Profiler as host:port.")
+    str,
+    typer.Option(
+        "--profiler", envvar="CATENARY_PROFILER_ADDRESS", help="Profiler as host:port; otherwise as configured."
+    ),
 ]
 
 
@@ -48,10 +51,12 @@ def profile_command(
     export_to: ExportOption = None,
     import_from: ImportOption = None,
     json_output: JsonOption = False,
-    profiler: ProfilerOption = DEFAULT_PROFILER,
+    config: ConfigOption = None,
+    profiler: ProfilerOption = "",
 ) -> None:
     """Measure how fast a model runs on a replica set aside, or list, export and import what is known."""
     with reporting(json_output):
+        profiler = profiler or configured(config).profiler.address
         if import_from is not None:
             _show_moved("imported", asyncio.run(_asked(profiler, import_profile(profiler, import_from))), json_output)
             return

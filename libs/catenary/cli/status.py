@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import grpc
 import typer
@@ -13,10 +12,11 @@ from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 
-from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
+from catenary.cli.configuration import ConfigOption, configured
+from catenary.cli.failures import Exit, print_json, reporting
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, JsonOption, addresses_of
 from catenary.cli.status_view import status_view
-from catenary.runtime.config import CONFIG_VARIABLE, Config, ConfigError, load_config
+from catenary.runtime.config import Config
 from catenary.runtime.rpc import channel, error_info
 from catenary.v1 import gateway_service_pb2, provisioner_service_pb2, router_service_pb2
 from catenary.v1.gateway_service_pb2_grpc import GatewayServiceStub
@@ -24,11 +24,6 @@ from catenary.v1.provisioner_service_pb2_grpc import ProvisionerServiceStub
 from catenary.v1.router_service_pb2_grpc import RouterServiceStub
 
 TIMEOUT_S = 3.0
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", envvar=CONFIG_VARIABLE, help="Names the addresses of the other services."),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +53,7 @@ def status_command(
 ) -> None:
     """Show services, workers and queues. Exits with 3 where no gateway answers."""
     with reporting(json_output):
-        try:
-            found = asyncio.run(cluster_status(load_config(config), addresses_of(address)))
-        except ConfigError as error:
-            raise UsageProblem(str(error)) from error
+        found = asyncio.run(cluster_status(configured(config), addresses_of(address)))
     if json_output:
         print_json(status_shape(found))
     else:

@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from catenary.cli.failures import Exit, UsageProblem, print_json, reporting
+from catenary.cli.configuration import ConfigOption, configured
+from catenary.cli.failures import Exit, print_json, reporting
 from catenary.cli.objectives import Objective, objectives
 from catenary.cli.options import DEFAULT_ADDRESS, AddressOption, JsonOption, addresses_of
-from catenary.cli.status import ClusterStatus, ConfigOption, cluster_status, status_shape
+from catenary.cli.status import ClusterStatus, cluster_status, status_shape
 from catenary.cli.top_view import top_view
 from catenary.client import CatenaryError, Client
-from catenary.runtime.config import Config, ConfigError, load_config
+from catenary.runtime.config import Config
 
 MAX_RUNS = 200
 
@@ -41,10 +42,7 @@ def top_command(
 ) -> None:
     """Show accelerators, pools, queues by slack, objectives and the provisioner's decisions until Ctrl-C."""
     with reporting(json_output):
-        try:
-            settings = load_config(config)
-        except ConfigError as error:
-            raise UsageProblem(str(error)) from error
+        settings = configured(config)
     console = Console(highlight=False)
     live = console.is_terminal and not (once or json_output)
     work = _follow(settings, address, console, interval_s) if live else _look(settings, addresses_of(address))
