@@ -13,6 +13,7 @@ from catenary.model.workflow import Sampling
 from catenary.policy.length_window import ENOUGH, WINDOW
 from catenary.policy.lengths import LengthModel
 from catenary.policy.ordering.standing import WINDOW_RUNS, ErrorBudgets
+from catenary.policy.path_errors import PathError
 from catenary.policy.run_shapes import RunShapes
 from catenary.runtime.wire.experience import experience_from_proto, experience_to_proto
 from catenary.v1 import experience_pb2 as pb
@@ -67,7 +68,12 @@ def test_what_cannot_be_is_left_out() -> None:
         pb.CallShape(call="no number", items=float("nan")),
         pb.CallShape(call="less than none", items=-1.0),
     ]
-    assert experience_from_proto(pb.Experience(calls=lengths, shapes=shapes)) == Experience()
+    errors = [
+        pb.PathError(ended=0, ratio=1.0),
+        pb.PathError(ended=1, runs=1, ratio=-1.0),
+        pb.PathError(ended=2, runs=1, ratio=float("nan")),
+    ]
+    assert experience_from_proto(pb.Experience(calls=lengths, shapes=shapes, errors=errors)) == Experience()
 
 
 def test_what_another_release_told_of_a_run_gives_way_to_what_this_one_tells() -> None:
@@ -114,7 +120,12 @@ def test_an_error_budget_goes_on_where_it_was() -> None:
 
 def test_a_core_tells_all_that_it_has_learned_and_another_begins_with_it() -> None:
     core, next_core = (GatewayCore(GatewaySettings(), {}, {}) for _ in range(2))
-    told = Experience({("v", "a", 1): [((1.0, 2.0), 7)] * ENOUGH}, RunShapes(8).known(8), {("t", "w"): (True, False)})
+    told = Experience(
+        {("v", "a", 1): [((1.0, 2.0), 7)] * ENOUGH},
+        RunShapes(8).known(8),
+        {("t", "w"): (True, False)},
+        {("v", 1): PathError(20, 0.5)},
+    )
     core.learn(told)
     assert core.num_observed == 0
     core.forecaster.shapes.observe_branch("v", "b", taken=True)
@@ -122,3 +133,4 @@ def test_a_core_tells_all_that_it_has_learned_and_another_begins_with_it() -> No
     next_core.learn(stored_and_read(core.experience(9)))
     assert next_core.experience(9) == core.experience(9)
     assert list(next_core.experience(9).ends) == [("t", "w")]
+    assert next_core.forecaster.path_errors.share("v", 1) == 0.75

@@ -37,3 +37,12 @@ def test_what_was_observed_longest_ago_is_forgotten() -> None:
     for number in range(8):
         errors.observe(f"w{number}", 0, 1.0, 1.0)
     assert errors.share("v", 0) == 1.0
+
+
+def test_what_was_learned_is_known_to_another_the_latest_first() -> None:
+    errors, again = observed([1.0] * ENOUGH), PathErrors(8)
+    errors.observe("w", 2, 1.0, 1.0)
+    again.learn(errors.known(9))
+    assert list(again.known(9)) == list(errors.known(9)) == [("w", 2), ("v", 0)]
+    assert again.share("v", 0) == errors.share("v", 0) < 1.0
+    assert list(errors.known(1)) == [("w", 2)]

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
 
 Key = tuple[str, int]
 
 ENOUGH = 16
 WINDOW = 64
 TRUSTED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PathError:
+    """Of the latest runs, at most 64: how many, and the mean of their squared errors over what the variances of their
+    calls added up to."""
+
+    runs: int = 0
+    ratio: float = 0.0
+
+
+UNSEEN = PathError()
 
 
 class PathErrors:
@@ -24,18 +39,29 @@ class PathErrors:
     """
 
     def __init__(self, max_keys: int) -> None:
-        self._known: OrderedDict[Key, tuple[int, float]] = OrderedDict()
+        self._known: OrderedDict[Key, PathError] = OrderedDict()
         self._max_keys = max_keys
+        self.num_observed = 0
 
     def observe(self, version: str, ended: int, error_s: float, variance: float) -> None:
         """``variance`` (s^2) as the sum of that of the calls, above 0."""
-        count, mean = self._known.pop((version, ended), (0, 0.0))
-        count = min(WINDOW, count + 1)
-        self._known[(version, ended)] = (count, mean + (error_s * error_s / variance - mean) / count)
+        seen = self._known.pop((version, ended), UNSEEN)
+        runs = min(WINDOW, seen.runs + 1)
+        ratio = seen.ratio + (error_s * error_s / variance - seen.ratio) / runs
+        self._known[(version, ended)] = PathError(runs, ratio)
         if len(self._known) > self._max_keys:
             self._known.popitem(last=False)
+        self.num_observed += 1
 
     def share(self, version: str, ended: int) -> float:
         """Of the sum of the variances, what the path has."""
-        count, mean = self._known.get((version, ended), (0, 1.0))
-        return 1.0 if count < ENOUGH else min(1.0, 1 - TRUSTED * (1 - mean))
+        seen = self._known.get((version, ended), UNSEEN)
+        return 1.0 if seen.runs < ENOUGH else min(1.0, 1 - TRUSTED * (1 - seen.ratio))
+
+    def known(self, max_keys: int) -> dict[Key, PathError]:
+        """What was learned of the keys observed last, these first."""
+        return {key: self._known[key] for key in islice(reversed(self._known), max_keys)}
+
+    def learn(self, known: Mapping[Key, PathError]) -> None:
+        """Begin with what others have ``known``, in place of what is known of these keys."""
+        self._known.update(reversed(list(known.items())))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61tenary/v1/experience.proto\x12\x0b\x63\x61tenary.v1\"\x84\x01\n\nExperience\x12\'\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x18.catenary.v1.CallLengths\x12&\n\x06shapes\x18\x02 \x03(\x0b\x32\x16.catenary.v1.CallShape\x12%\n\x04\x65nds\x18\x03 \x03(\x0b\x32\x17.catenary.v1.LatestEnds\"f\n\x0b\x43\x61llLengths\x12\x18\n\x10workflow_version\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\r\x12\x0e\n\x06tokens\x18\x04 \x03(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\x01\"n\n\tCallShape\x12\x18\n\x10workflow_version\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\r\n\x05taken\x18\x03 \x01(\x04\x12\x0c\n\x04seen\x18\x04 \x01(\x04\x12\x12\n\x05items\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_items\";\n\nLatestEnds\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12\x0b\n\x03met\x18\x03 \x03(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61tenary/v1/experience.proto\x12\x0b\x63\x61tenary.v1\"\xac\x01\n\nExperience\x12\'\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x18.catenary.v1.CallLengths\x12&\n\x06shapes\x18\x02 \x03(\x0b\x32\x16.catenary.v1.CallShape\x12%\n\x04\x65nds\x18\x03 \x03(\x0b\x32\x17.catenary.v1.LatestEnds\x12&\n\x06\x65rrors\x18\x04 \x03(\x0b\x32\x16.catenary.v1.PathError\"f\n\x0b\x43\x61llLengths\x12\x18\n\x10workflow_version\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\r\x12\x0e\n\x06tokens\x18\x04 \x03(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\x01\"n\n\tCallShape\x12\x18\n\x10workflow_version\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\r\n\x05taken\x18\x03 \x01(\x04\x12\x0c\n\x04seen\x18\x04 \x01(\x04\x12\x12\n\x05items\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_items\";\n\nLatestEnds\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12\x0b\n\x03met\x18\x03 \x03(\x08\"Q\n\tPathError\x12\x18\n\x10workflow_version\x18\x01 \x01(\t\x12\r\n\x05\x65nded\x18\x02 \x01(\r\x12\x0c\n\x04runs\x18\x03 \x01(\r\x12\r\n\x05ratio\x18\x04 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'catenary.v1.experience_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPERIENCE']._serialized_start=46
-  _globals['_EXPERIENCE']._serialized_end=178
-  _globals['_CALLLENGTHS']._serialized_start=180
-  _globals['_CALLLENGTHS']._serialized_end=282
-  _globals['_CALLSHAPE']._serialized_start=284
-  _globals['_CALLSHAPE']._serialized_end=394
-  _globals['_LATESTENDS']._serialized_start=396
-  _globals['_LATESTENDS']._serialized_end=455
+  _globals['_EXPERIENCE']._serialized_end=218
+  _globals['_CALLLENGTHS']._serialized_start=220
+  _globals['_CALLLENGTHS']._serialized_end=322
+  _globals['_CALLSHAPE']._serialized_start=324
+  _globals['_CALLSHAPE']._serialized_end=434
+  _globals['_LATESTENDS']._serialized_start=436
+  _globals['_LATESTENDS']._serialized_end=495
+  _globals['_PATHERROR']._serialized_start=497
+  _globals['_PATHERROR']._serialized_end=578
 # @@protoc_insertion_point(module_scope)

@@ -7,14 +7,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Experience(_message.Message):
-    __slots__ = ("calls", "shapes", "ends")
+    __slots__ = ("calls", "shapes", "ends", "errors")
     CALLS_FIELD_NUMBER: _ClassVar[int]
     SHAPES_FIELD_NUMBER: _ClassVar[int]
     ENDS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
     calls: _containers.RepeatedCompositeFieldContainer[CallLengths]
     shapes: _containers.RepeatedCompositeFieldContainer[CallShape]
     ends: _containers.RepeatedCompositeFieldContainer[LatestEnds]
-    def __init__(self, calls: _Optional[_Iterable[_Union[CallLengths, _Mapping]]] = ..., shapes: _Optional[_Iterable[_Union[CallShape, _Mapping]]] = ..., ends: _Optional[_Iterable[_Union[LatestEnds, _Mapping]]] = ...) -> None: ...
+    errors: _containers.RepeatedCompositeFieldContainer[PathError]
+    def __init__(self, calls: _Optional[_Iterable[_Union[CallLengths, _Mapping]]] = ..., shapes: _Optional[_Iterable[_Union[CallShape, _Mapping]]] = ..., ends: _Optional[_Iterable[_Union[LatestEnds, _Mapping]]] = ..., errors: _Optional[_Iterable[_Union[PathError, _Mapping]]] = ...) -> None: ...
 
 class CallLengths(_message.Message):
     __slots__ = ("workflow_version", "call", "stage", "tokens", "features")
@@ -53,3 +55,15 @@ class LatestEnds(_message.Message):
     workflow: str
     met: _containers.RepeatedScalarFieldContainer[bool]
     def __init__(self, tenant: _Optional[str] = ..., workflow: _Optional[str] = ..., met: _Optional[_Iterable[bool]] = ...) -> None: ...
+
+class PathError(_message.Message):
+    __slots__ = ("workflow_version", "ended", "runs", "ratio")
+    WORKFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    workflow_version: str
+    ended: int
+    runs: int
+    ratio: float
+    def __init__(self, workflow_version: _Optional[str] = ..., ended: _Optional[int] = ..., runs: _Optional[int] = ..., ratio: _Optional[float] = ...) -> None: ...

@@ -50,7 +50,7 @@ class Forecaster:
         self.lengths = LengthModel(MAX_KEYS)
         self._engines: dict[str, _Engines] = {}
         self.shapes = RunShapes(MAX_KEYS)
-        self._errors = PathErrors(MAX_KEYS)
+        self.path_errors = PathErrors(MAX_KEYS)
 
     def length(self, version: str, call: Call, done: int = 0) -> LengthEstimate:
         default = self.models[call.model].default_output_tokens
@@ -84,7 +84,7 @@ class Forecaster:
 
     def path(self, run: ActiveRun) -> list[PathCall]:
         """The calls of the run that have not ended, in topological order."""
-        share = self._errors.share(run.workflow.version, _stage(run))
+        share = self.path_errors.share(run.workflow.version, _stage(run))
         calls = []
         for compiled in run.workflow.calls:
             state = run.progress.state(compiled.call.name)
@@ -98,14 +98,14 @@ class Forecaster:
         stage = _stage(run)
         if stage not in run.foreseen and not run.late:
             whole = longest(path, after)
-            variance = whole.variance / self._errors.share(run.workflow.version, stage)
+            variance = whole.variance / self.path_errors.share(run.workflow.version, stage)
             run.foreseen[stage] = Foreseen(now + whole.mean, variance)
 
     def observe_end(self, run: ActiveRun, now: float) -> None:
         """The run has succeeded."""
         for stage, foreseen in run.foreseen.items():
             if foreseen.variance > 0:
-                self._errors.observe(run.workflow.version, stage, now - foreseen.end, foreseen.variance)
+                self.path_errors.observe(run.workflow.version, stage, now - foreseen.end, foreseen.variance)
 
     def briefest(self, run: ActiveRun, calls: Sequence[PathCall]) -> Span | None:
         """The path if the calls of which no lengths are learned gave their fewest tokens; None: all are learned."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from catenary.core.gateway.experience import Experience
-from catenary.policy import lengths, run_shapes
+from catenary.policy import lengths, path_errors, run_shapes
 from catenary.policy.length_window import Sample
+from catenary.policy.path_errors import WINDOW, PathError
 from catenary.policy.run_shapes import CallShape
 from catenary.v1 import experience_pb2 as pb
 
@@ -18,13 +19,18 @@ def experience_to_proto(experience: Experience) -> pb.Experience:
         calls=[_lengths_to_proto(key, samples) for key, samples in experience.lengths.items()],
         shapes=[_shape_to_proto(key, shape) for key, shape in experience.shapes.items()],
         ends=[pb.LatestEnds(tenant=key[0], workflow=key[1], met=met) for key, met in experience.ends.items()],
+        errors=[
+            pb.PathError(workflow_version=version, ended=ended, runs=error.runs, ratio=error.ratio)
+            for (version, ended), error in experience.errors.items()
+        ],
     )
 
 
 def experience_from_proto(message: pb.Experience) -> Experience:
     """What cannot be is left out: calls without a length or whose circumstances cannot be told apart, conditions that
-    held more often than they were decided, lists of no length."""
-    return Experience(_lengths(message), _shapes(message), {(m.tenant, m.workflow): tuple(m.met) for m in message.ends})
+    held more often than they were decided, lists of no length, errors of no runs or less than none."""
+    ends = {(m.tenant, m.workflow): tuple(m.met) for m in message.ends}
+    return Experience(_lengths(message), _shapes(message), ends, _errors(message))
 
 
 def _lengths_to_proto(key: lengths.Key, samples: Sequence[Sample]) -> pb.CallLengths:
@@ -58,4 +64,12 @@ def _shapes(message: pb.Experience) -> Mapping[run_shapes.Key, CallShape]:
         (m.workflow_version, m.call): CallShape(m.taken, m.seen, m.items if m.HasField("items") else None)
         for m in message.shapes
         if m.taken <= m.seen and 0 <= m.items < math.inf
+    }
+
+
+def _errors(message: pb.Experience) -> Mapping[path_errors.Key, PathError]:
+    return {
+        (m.workflow_version, m.ended): PathError(min(m.runs, WINDOW), m.ratio)
+        for m in message.errors
+        if m.runs > 0 and 0 <= m.ratio < math.inf
     }
