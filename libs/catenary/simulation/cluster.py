@@ -56,7 +56,6 @@ class Cluster:
         self.workflows = {run.job.run_id: found for run in submitted if (found := run.workflow or workflow)}
         self._watcher = watcher
         self.stopped = False
-        self._is_over = not submitted
         truth = true_profiles(scenario)
         believed = believed_profiles(scenario, truth)
         jobs = {run.job.run_id: run.job for run in submitted}
@@ -94,13 +93,14 @@ class Cluster:
         if self.provisioner is not None:
             self.provisioner.start()
         step = self.heap.step if self._watcher is None else self._step
-        while not self._is_over and step():
+        runs, refusals, total = self.ends.runs, self.ends.refusals, len(self.submitted)
+        while len(runs) + len(refusals) < total and not self.stopped and step():
             pass
         return self.ends
 
     def stop(self) -> None:
         """End ``run`` after this event; runs that have not ended are in no report."""
-        self.stopped = self._is_over = True
+        self.stopped = True
 
     def go_on(self, seconds: float) -> None:
         """What is under way comes to its end."""
@@ -160,17 +160,11 @@ class Cluster:
         if self._watcher is not None:
             self._watcher.refused(run_id, self)
         self.ends.refusals[run_id] = refusal
-        self._note_end()
 
     def ended(self, run: Run) -> None:
         if self._watcher is not None:
             self._watcher.ended(run, self)
         self.ends.runs[run.run_id] = run
-        self._note_end()
-
-    def _note_end(self) -> None:
-        if len(self.ends.runs) + len(self.ends.refusals) >= len(self.submitted):
-            self._is_over = True
 
     def reported(self, report: ReportCall) -> None:
         self.ends.reports.append(report)

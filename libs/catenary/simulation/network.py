@@ -36,9 +36,7 @@ class Network:
 
     def arrival(self, stream: str, delay_s: float) -> float:
         """When a message sent now over ``stream`` arrives: never before the one sent ahead of it."""
-        at, latest = self.heap.now + delay_s, self._latest.get(stream, 0.0)
-        if at < latest:
-            at = latest
+        at = max(self.heap.now + delay_s, self._latest.get(stream, 0.0))
         self._latest[stream] = at
         return at
 

@@ -15,6 +15,7 @@ from catenary.model.workflow import Call
 from catenary.policy.lengths import LengthModel, fewest
 from catenary.policy.path_errors import PathErrors
 from catenary.policy.prediction import SPEED_SPREAD, Traffic, engine_work_s, loaded_step_s
+from catenary.policy.regression import Features
 from catenary.policy.run_shapes import RunShapes
 from catenary.policy.slack import PathCall, longest
 from catenary.policy.span import Span, narrowed, of_many, scaled
@@ -57,12 +58,8 @@ class Forecaster:
         return self.lengths.estimate(version, call.name, call.sampling, default, done)
 
     def output(self, run: ActiveRun, call: Call, done: int = 0) -> LengthEstimate:
-        """Tokens still to come of a call, from what is known of its run at this stage (even: not rendered yet): (1,
-        objective in s, unloaded time so far in s, prompt tokens)."""
-        prompt = run.known_prompts.get(call.name)
-        stage = 2 * _stage(run) + (prompt is not None)
-        size = sum(run.input_tokens.values()) if prompt is None else prompt
-        features = (1.0, run.deadline_s or 0.0, run.spent_s, size)
+        """Tokens still to come of a call, from what is known of its run at this stage."""
+        stage, features = self._circumstances(run, call)
         run.circumstances.setdefault(call.name, {})[stage] = features
         default = self.models[call.model].default_output_tokens
         return self.lengths.estimate(run.workflow.version, call.name, call.sampling, default, done, stage, features)
@@ -70,6 +67,13 @@ class Forecaster:
     def observe_output(self, run: ActiveRun, call: Call, tokens: int) -> None:
         for stage, features in run.circumstances.get(call.name, {}).items():
             self.lengths.observe(run.workflow.version, call.name, tokens, stage, features)
+
+    def _circumstances(self, run: ActiveRun, call: Call) -> tuple[int, Features]:
+        """The stage (even: not rendered yet) and (1, objective in s, unloaded time so far in s, prompt tokens)."""
+        prompt = run.known_prompts.get(call.name)
+        stage = 2 * _stage(run) + (prompt is not None)
+        size = sum(run.input_tokens.values()) if prompt is None else prompt
+        return stage, (1.0, run.deadline_s or 0.0, run.spent_s, size)
 
     def span(self, model: str, prompt_tokens: float, output: LengthEstimate) -> Span:
         """The call's own duration, once it has a seat, at the pool's present batch."""

@@ -28,12 +28,9 @@ class Scarcity:
         self._latest: dict[str, _Arrivals] = {}
 
     def arrived(self, model: str, ask: Ask, now: float) -> None:
-        latest = self._latest.get(model)
-        if latest is None:
-            latest = self._latest[model] = _Arrivals()
+        latest = self._latest.setdefault(model, _Arrivals())
         latest.times.append(now)
         latest.asks.append(ask)
-        latest.works_s.append(ask.work_s)
 
     def turns_away(self, model: str, ask: Ask, excess: float) -> bool:
         """Whether the newcomer is too dear where a queue grows by ``excess`` (above 0)."""
@@ -54,14 +51,13 @@ class Scarcity:
         times = latest.times
         rate, over_s = present_rate(lambda window_s: len(times) - bisect_right(times, now - window_s), now - times[0])
         count = max(1, round(rate * over_s))
-        work_s = math.fsum(islice(reversed(latest.works_s), count))
+        work_s = math.fsum([ask.work_s for ask in islice(reversed(latest.asks), count)])
         return max(0.0, 1 - 1 / math.sqrt(count)) * work_s / over_s
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrivals:
-    """When each came (monotonic s), the latest last, what it asked for, and the seconds of one engine of that."""
+    """When each came (monotonic s), the latest last, and what it asked for."""
 
     times: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_ARRIVALS))
     asks: deque[Ask] = field(default_factory=lambda: deque(maxlen=MAX_ARRIVALS))
-    works_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_ARRIVALS))

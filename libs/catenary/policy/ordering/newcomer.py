@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from operator import itemgetter
 
 from catenary.policy.ordering.triage import LEAST_CHANCE, Claim, chances, expected_met, price, within_shares
 
@@ -75,7 +74,7 @@ def gains(newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, 
 def _all_begin_in_time(entries: Sequence[tuple[Claim, bool]], engines: float, now: float) -> bool:
     start = now
     for claim, _ in entries:
-        if start > claim.latest_start and start > now:
+        if start > max(now, claim.latest_start):
             return False
         start += claim.work_s / engines
     return True
@@ -85,14 +84,9 @@ def _by_latest_end(
     newcomer: Sequence[Claim], admitted: Sequence[Claim], engines: float, now: float
 ) -> list[tuple[Claim, bool]]:
     """Those that have a chance, with whether it is the newcomer's; of equals the newcomer's first."""
-    entries = [(claim.latest_end(engines, now), claim, True) for claim in newcomer]
-    for claim in admitted:
-        if now <= claim.latest_start:
-            entries.append((claim.latest_start + claim.work_s / engines, claim, False))
-        elif claim.chance(now) >= LEAST_CHANCE:
-            entries.append((now + claim.work_s / engines, claim, False))
-    entries.sort(key=itemgetter(0))
-    return [(claim, is_new) for _, claim, is_new in entries]
+    entries = [(claim, True) for claim in newcomer]
+    entries += [(claim, False) for claim in admitted if claim.chance(now) >= LEAST_CHANCE]
+    return sorted(entries, key=lambda entry: entry[0].latest_end(engines, now))
 
 
 def _price(claim: Claim, newcomer: Claim, now: float) -> float:

@@ -157,7 +157,7 @@ def room_s(claims: Sequence[Claim], engines: float, now: float) -> float:
     ordered = [
         (claim.latest_start + claim.work_s / engines, claim.latest_start, claim.work_s)
         for claim in claims
-        if now <= claim.latest_start or claim.chance(now) >= LEAST_CHANCE
+        if claim.chance(now) >= LEAST_CHANCE
     ]
     ordered.sort()
     room, start = float("inf"), now

@@ -56,26 +56,28 @@ def chance(estimate: LengthEstimate, done: float, tokens: float) -> float:
     if tokens <= 0:
         return 0.0
     median, scale = _lognormal(estimate)
-    begun = erf(log(done / median) / scale) if done > 0 else -1.0
-    if begun >= OUTLIVED:
-        return 0.5
-    return (erf(log((done + tokens) / median) / scale) - begun) / (1 - begun)
+    return _given(_ended(done + tokens, median, scale), _ended(done, median, scale))
 
 
 def _fall(estimate: LengthEstimate, done: float, before: float, after: float) -> float:
-    """By how much ``chance`` falls where ``after`` tokens are allowed rather than ``before``, more; 0 where it stays
+    """By how much ``chance`` falls where ``after`` more tokens are allowed rather than ``before``; 0 where it stays
     nearly sure."""
     median, scale = _lognormal(estimate)
-    begun = erf(log(done / median) / scale) if done > 0 else -1.0
-    if begun >= OUTLIVED:
-        return 0.0 if after > 0 else 0.5
-    with_it = (erf(log((done + after) / median) / scale) - begun) / (1 - begun) if after > 0 else 0.0
-    if with_it >= NEARLY_SURE:
-        return 0.0
-    return (erf(log((done + before) / median) / scale) - begun) / (1 - begun) - with_it
+    begun = _ended(done, median, scale)
+    with_it = _given(_ended(done + after, median, scale), begun) if after > 0 else 0.0
+    return _given(_ended(done + before, median, scale), begun) - with_it if with_it < NEARLY_SURE else 0.0
 
 
 def _lognormal(estimate: LengthEstimate) -> tuple[float, float]:
     """Its median, and how widely the logarithm is spread, as ``erf`` takes it."""
     median = max(1.0, estimate.q50)
     return median, log(max(1.01, estimate.q90 / median)) / Z90 * SQRT2
+
+
+def _ended(tokens: float, median: float, scale: float) -> float:
+    """From -1, where no call has ended after so many, to 1, where all have."""
+    return erf(log(tokens / median) / scale) if tokens > 0 else -1.0
+
+
+def _given(ended: float, begun: float) -> float:
+    return (ended - begun) / (1 - begun) if begun < OUTLIVED else 0.5
