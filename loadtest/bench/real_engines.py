@@ -1,10 +1,11 @@
 """Catenary beside Ray Serve on real vLLM engines, which both start from the same description (bench/fleet.py).
 
     python -m bench.real_engines [--engines cpu|gpu] [--systems ray_fixed catenary] [--rates 0.8 1.2:12] [--seconds 40]
+                                 [--seeds 1 2]
 
 ``cpu``: two small engines on two cores (bench/essays.py). ``gpu``: three on one card (bench/shapes.py). Rows go to
-``vllm.json`` or ``vllm_gpu.json``, raw lines to ``raw/``; rows of other systems and rates stay. Ray's replicas take
-vLLM from the environment that this runs in.
+``vllm.json`` or ``vllm_gpu.json``, raw lines to ``raw/``; rows of other systems, rates and seeds stay. Ray's replicas
+take vLLM from the environment that this runs in.
 """
 
 from __future__ import annotations
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", metavar="RATE[:DEADLINE]", help="runs per second, seconds")
     parser.add_argument("--seats", type=int, help="of each engine; default: its description's")
     parser.add_argument("--seconds", type=float, default=40.0)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--out", type=Path, default=ROOT / "loadtest" / "results")
     parser.add_argument("--ray-python", type=Path, default=ROOT / ".venv-ray" / "bin" / "python")
     args = parser.parse_args()
@@ -146,7 +148,7 @@ def main() -> None:
     file = f"{fleet.label}.json"
     if args.seats:
         fleet = fleet.with_seats(args.seats)
-    works = [fleet.work(*load, args.seconds) for load in loads(args.rates, fleet)]
+    works = [fleet.work(*load, args.seconds, seed) for seed in args.seeds for load in loads(args.rates, fleet)]
     for name in args.systems:
         rows = asyncio.run(measured(name, fleet, works, args.out / "raw", args.ray_python))
         new = {(one.system, one.trace) for one in rows}
