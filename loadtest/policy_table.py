@@ -4,7 +4,7 @@
     python loadtest/policy_table.py --seeds 11 12 13 14
 
 TRACES is a folder of chain_LOAD_seedN.csv files (arrival_s, prompt_tokens, a_tokens, b_tokens, c_tokens,
-own_latency_s), as tests/scenarios/traces/ holds one. With --seeds arrivals and lengths are drawn from the scenarios'
+own_latency_s), as tests/scenarios/traces holds. With --seeds arrivals and lengths are drawn from the scenarios'
 distributions with those seeds instead. Prints per cent missed; refused and unfinished runs are misses.
 """
 
